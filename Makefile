@@ -1,0 +1,168 @@
+# Jobmill. One Makefile, not recursive; every path is relative, so that the clone may lie anywhere.
+#
+#   make            programs into build/bin, optimised        make SAN=address,undefined   the same with sanitizers
+#   make demo       a real job on a private cluster           make check                   every test
+#   make install    PREFIX, DESTDIR                           make help                    the other targets
+
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC := gcc
+VERSION := 0.1.0
+
+SAN ?=
+FAILPOINTS ?=
+B := build$(if $(SAN),/san)$(if $(FAILPOINTS),/fail)
+
+WARN := -Wall -Wextra -Werror -Wswitch-enum -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
+        -Wvla -Wwrite-strings -Wformat=2 -Wundef -Wconversion -Wno-sign-conversion
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 $(CFLAGS) -fPIC -fno-strict-aliasing -fvisibility=hidden -D_GNU_SOURCE -DJOBMILL_VERSION='"$(VERSION)"' \
+        $(WARN) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+        $(if $(FAILPOINTS),-DJOBMILL_FAILPOINTS) -I. -Icommon -Icoordinator -Iworker -I$(B)/gen -I/usr/include/mariadb
+LDFLAGS_ALL := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
+
+LIBS_COMMON := -lczmq -lzmq -ljson-c -lcrypto -lz -lpthread -lm
+LIBS_COORDINATOR := -lmariadb $(LIBS_COMMON)
+
+src = $(sort $(wildcard $(1)))
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+COMMON_SRC := $(call src,common/base/*.c common/proto/*.c common/crypt/*.c common/net/*.c)
+CLI_SRC := $(filter-out common/cli/main_%,$(call src,common/cli/*.c))
+COORDINATOR_SRC := $(filter-out coordinator/main.c,$(call src,coordinator/*.c coordinator/core/*.c coordinator/adapters/*.c))
+WORKER_SRC := $(filter-out worker/main.c,$(call src,worker/*.c worker/core/*.c worker/adapters/*.c worker/exec/*.c worker/tasks/*.c))
+UDF_SRC := $(call src,sql/udf/*.c) $(call src,common/crypt/*.c) $(addprefix common/base/,err.c xalloc.c buf.c secret_file.c)
+UNIT_SRC := $(call src,tests/unit/test_*.c)
+SIM_SRC := $(call src,tests/sim/*.c)
+CONTRACT_SRC := $(call src,tests/contract/test_*.c)
+FUZZ_SRC := $(call src,tests/fuzz/fuzz_*.c)
+BENCH_SRC := $(call src,tests/bench/bench_*.c)
+SQL_FILES := $(call src,sql/migrations/*.sql sql/queries/*.sql sql/views/*.sql)
+
+BINS := jobsubmit jobctl jobworker jobcoordinator
+BIN_FILES := $(addprefix $(B)/bin/,$(BINS))
+UDF := $(B)/lib/jobmill_udf.so
+UNIT_BINS := $(patsubst tests/%.c,$(B)/tests/%,$(UNIT_SRC))
+CONTRACT_BINS := $(patsubst tests/%.c,$(B)/tests/%,$(CONTRACT_SRC))
+BENCH_BINS := $(patsubst tests/%.c,$(B)/tests/%,$(BENCH_SRC))
+SIM_BIN := $(if $(SIM_SRC),$(B)/tests/sim/sim)
+
+.PHONY: all demo check lint bench fuzz install uninstall install-udf clean help setup unit sim contract system stats tests-build
+all: $(BIN_FILES) $(UDF)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo 'lint        format, static analysis, layers    unit sim contract system   one kind of test'
+	@echo 'bench       every figure the README quotes     fuzz       the fuzz targets, FUZZ_SECONDS each'
+	@echo 'install-udf the SQL functions, into a server   stats      sizes of functions and files'
+
+# --- set-up: the packages this needs; root installs them, others are told the one line ------------------------
+SETUP := build/.setup
+$(SETUP): deploy/packaging/setup.sh deploy/packaging/packages
+	@mkdir -p build && bash deploy/packaging/setup.sh deploy/packaging/packages && touch $@
+setup: $(SETUP)
+
+# --- compiling ------------------------------------------------------------------------------------------------
+$(B)/obj/%.o: %.c | $(SETUP)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+$(B)/obj/gen/%.o: $(B)/gen/%.c | $(SETUP)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+# SQL text travels inside the coordinator.
+$(B)/gen/sql_files.c: sql/embed.sh $(SQL_FILES) | $(SETUP)
+	@mkdir -p $(@D)
+	bash sql/embed.sh $(SQL_FILES) > $@
+
+$(B)/lib/libcommon.a: $(call obj,$(COMMON_SRC))
+$(B)/lib/libcli.a: $(call obj,$(CLI_SRC))
+$(B)/lib/libcoordinator.a: $(call obj,$(COORDINATOR_SRC)) $(B)/obj/gen/sql_files.o
+$(B)/lib/libworker.a: $(call obj,$(WORKER_SRC))
+$(B)/lib/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+define link
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1)
+endef
+$(B)/bin/jobsubmit $(B)/bin/jobctl: $(B)/bin/%: $(B)/obj/common/cli/main_%.o $(B)/lib/libcli.a $(B)/lib/libcommon.a
+	$(call link,$(LIBS_COMMON))
+$(B)/bin/jobworker: $(B)/obj/worker/main.o $(B)/lib/libworker.a $(B)/lib/libcommon.a
+	$(call link,$(LIBS_COMMON))
+$(B)/bin/jobcoordinator: $(B)/obj/coordinator/main.o $(B)/lib/libcoordinator.a $(B)/lib/libcommon.a
+	$(call link,$(LIBS_COORDINATOR))
+# The stock server cannot carry a sanitizer: these objects are always plain.
+UDF_OBJ := $(patsubst %.c,build/obj-udf/%.o,$(UDF_SRC))
+build/obj-udf/%.o: %.c | $(SETUP)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fsanitize=% -fno-sanitize-recover=all,$(ALL_CFLAGS)) -MMD -MP -c $< -o $@
+$(UDF): $(UDF_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ $^ -lcrypto -Wl,--as-needed
+
+# --- tests ----------------------------------------------------------------------------------------------------
+$(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/lib/libcoordinator.a $(B)/lib/libworker.a $(B)/lib/libcli.a $(B)/lib/libcommon.a
+	$(call link,$(LIBS_COORDINATOR) -lcunit)
+$(B)/tests/contract/%: $(B)/obj/tests/contract/%.o $(B)/lib/libcoordinator.a $(B)/lib/libcommon.a
+	$(call link,$(LIBS_COORDINATOR) -lcunit)
+$(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(B)/lib/libcoordinator.a $(B)/lib/libworker.a $(B)/lib/libcommon.a
+	$(call link,$(LIBS_COORDINATOR))
+$(B)/tests/sim/sim: $(call obj,$(SIM_SRC)) $(B)/lib/libcoordinator.a $(B)/lib/libcommon.a
+	$(call link,$(LIBS_COORDINATOR) -lcunit)
+
+tests-build: all $(UNIT_BINS) $(SIM_BIN) $(CONTRACT_BINS)
+
+# check builds with sanitizers unless told otherwise, and runs everything through one script that counts.
+CHECK_SAN ?= address,undefined
+check: $(SETUP)
+	+@$(MAKE) --no-print-directory all
+	+@$(MAKE) --no-print-directory SAN=$(CHECK_SAN) tests-build
+	+@$(MAKE) --no-print-directory lint
+	@bash tests/run.sh $(if $(CHECK_SAN),build/san,build) unit sim contract system
+unit sim contract system: $(SETUP)
+	+@$(MAKE) --no-print-directory all
+	+@$(MAKE) --no-print-directory SAN=$(CHECK_SAN) tests-build
+	@bash tests/run.sh $(if $(CHECK_SAN),build/san,build) $@
+lint: $(SETUP)
+	@bash tests/lint/lint.sh
+stats:
+	@bash tests/lint/stats.sh
+bench: all $(BENCH_BINS)
+	@bash tests/bench/run.sh
+fuzz: $(SETUP)
+	@bash tests/fuzz/run.sh $${FUZZ_SECONDS:-60}
+demo: all
+	@bash deploy/demo.sh
+
+# --- installation ---------------------------------------------------------------------------------------------
+install: all
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/jobmill' '$(DESTDIR)$(PREFIX)/share/man/man1' \
+	  '$(DESTDIR)$(PREFIX)/share/man/man5' '$(DESTDIR)$(PREFIX)/share/man/man8' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' '$(DESTDIR)$(PREFIX)/share/doc/jobmill/config'
+	install -m 755 $(BIN_FILES) '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 755 deploy/local '$(DESTDIR)$(PREFIX)/bin/jobmill-local'
+	install -m 644 $(UDF) '$(DESTDIR)$(PREFIX)/lib/jobmill/'
+	for s in 1 5 8; do for f in deploy/man/*.$$s; do [ ! -e "$$f" ] || install -m 644 "$$f" '$(DESTDIR)$(PREFIX)'/share/man/man$$s/; done; done
+	install -m 644 deploy/config/* '$(DESTDIR)$(PREFIX)/share/doc/jobmill/config/'
+	install -m 644 deploy/packaging/jobmill.bash-completion '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/jobsubmit'
+	ln -sf jobsubmit '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/jobctl'
+uninstall:
+	rm -f $(addprefix '$(DESTDIR)$(PREFIX)/bin/',$(addsuffix ',$(BINS) jobmill-local))
+	rm -rf '$(DESTDIR)$(PREFIX)/lib/jobmill' '$(DESTDIR)$(PREFIX)/share/doc/jobmill'
+	rm -f '$(DESTDIR)$(PREFIX)'/share/man/man[158]/job* '$(DESTDIR)$(PREFIX)'/share/bash-completion/completions/job{submit,ctl}
+# Into the plugin folder of a server that exists: PLUGIN_DIR, else what mariadb_config says.
+install-udf: $(UDF)
+	bash deploy/mariadb/install-udf.sh $(UDF)
+
+clean:
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null | sed 's/ /\\ /g')

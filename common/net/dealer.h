@@ -1,0 +1,39 @@
+/* One DEALER connection with CURVE to a coordinator: what commands and workers share. Messages in, messages out,
+ * and what the socket's monitor says about the connection. Not thread safe; never blocks but in dealer_wait. */
+#ifndef NET_DEALER_H
+#define NET_DEALER_H
+
+#include <stdint.h>
+
+#include "net/profile.h"
+#include "proto/msg.h"
+
+struct dealer;
+
+enum dealer_state {
+        DEALER_CONNECTING, /* no TCP connection yet, or trying again with back-off */
+        DEALER_UP,         /* handshake done */
+        DEALER_REFUSED,    /* ZAP said no: 77. libzmq gives up: dealer_reopen tries again */
+        DEALER_BAD_SERVER, /* handshake failed without detail: the server's key is another one: 78 */
+};
+
+/* `receive` is MSG_S2C for clients, MSG_S2W for workers. */
+struct dealer *dealer_new(const struct profile *profile, enum msg_direction receive, struct err *err) MUST_CHECK;
+void dealer_free(struct dealer *dealer);
+DEFINE_CLEANUP(struct dealer, dealer_free)
+int dealer_reopen(struct dealer *dealer, struct err *err) MUST_CHECK;
+
+/* Descriptor that becomes readable when dealer_recv or the state may have something new (edge-triggered like
+ * ZMQ_FD: drain both before sleeping on it). */
+int dealer_fd(const struct dealer *dealer);
+enum dealer_state dealer_state(struct dealer *dealer); /* looks at the monitor first */
+uint64_t dealer_connection(const struct dealer *dealer); /* counts handshakes: a change means reconnected */
+
+/* Gives msg->id if it is 0 (1, 2, …). RETRY_LATER when the socket's queue is full: keep it and try again. */
+int dealer_send(struct dealer *dealer, struct msg *msg, struct err *err) MUST_CHECK;
+/* The next message, or NULL with err->code OK when there is none now, or NULL with BAD_* for one that was dropped. */
+struct msg *dealer_recv(struct dealer *dealer, struct err *err) MUST_CHECK;
+/* Sleep until something may be there; timeout_ms -1: for ever. 1 something, 0 time is up, -1 a signal (EINTR). */
+int dealer_wait(struct dealer *dealer, int timeout_ms);
+
+#endif

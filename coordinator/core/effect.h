@@ -1,0 +1,92 @@
+/* What the core wants done. core_step appends; the app carries out.
+ *
+ *   store  the op joins the open batch: one transaction, in order
+ *   send   a message to a session. now: at once. commit: after the open batch's transaction has committed, never if
+ *          it fails (every acknowledgement is such a one)
+ *   fact   handed back as EVENT_FACT once the open batch has committed (durable facts act when they are durable)
+ *   read   a question for the reader threads; they answer the session themselves
+ *   load   a question for the reader threads whose answer comes back as an event (entries of a job)
+ *   key    the set of keys that ZAP lets in changes
+ *   stop   the process ends, for a reason that a person can read
+ */
+#ifndef CORE_EFFECT_H
+#define CORE_EFFECT_H
+
+#include "core/store_op.h"
+
+enum effect_kind { EFFECT_STORE, EFFECT_SEND_NOW, EFFECT_SEND_ON_COMMIT, EFFECT_FACT, EFFECT_READ, EFFECT_LOAD,
+                   EFFECT_KEY, EFFECT_STOP };
+
+enum fact_kind {
+        FACT_JOB_DURABLE,     /* job: its submission is committed */
+        FACT_TASKS_EXIST,     /* job, n: rows below position n are committed */
+        FACT_MARK,            /* job, n: the mark n is committed */
+        FACT_TASKS_ENDED,     /* job: final statuses are committed; dependants, watchers */
+        FACT_ATTEMPT_GRANTED, /* at-most-once: job, n = nonce: the attempt is committed, now send it */
+        FACT_WAS_ENDED,       /* request: the answer to STORE_WAS_ENDED is in event.fact.answer */
+        FACT_OUTPUT,          /* job: output was recorded */
+        FACT_CHUNK,           /* job, n: upload chunks below n are committed */
+};
+struct fact {
+        enum fact_kind kind;
+        struct job_id job;
+        uint64_t n;
+        uint64_t request;    /* core's own number for a pending request */
+        struct store_op *op; /* WAS_ENDED: whose answer; borrowed from the batch */
+};
+
+/* A checked read for the reader threads: the core has said that `who` may ask this. Rows of other people are
+ * filtered by Visible (who, what). The answer goes to `session` with re. */
+struct read_request {
+        struct session_id session;
+        uint64_t re;
+        struct principal_id who;
+        bool data_any; /* unused by listings whose permission is not data.read */
+        enum permission permission;
+        struct msg *msg; /* owned: list, logs, get (client) or fetch (worker) */
+        bool watch_answer; /* `watch` on a job that is not in memory: answer `event` with done from the tables */
+};
+
+struct effect {
+        enum effect_kind kind;
+        union {
+                struct store_op *store; /* owned */
+                struct {
+                        struct session_id to;
+                        struct buf header; /* encoded; owned */
+                        struct shared_bytes *body; /* a reference, or NULL */
+                } send;
+                struct fact fact;
+                struct read_request *read; /* owned */
+                struct {
+                        struct job_id job;
+                        uint32_t chunk; /* entries: chunk number */
+                } load;
+                struct {
+                        char public_key[41];
+                        bool allowed;
+                } key;
+                struct {
+                        enum err_code code;
+                        char text[200];
+                } stop;
+        } u;
+};
+
+struct effects {
+        struct effect *list;
+        size_t n;
+        size_t cap;
+};
+
+void effects_done(struct effects *effects);
+struct store_op *effects_store(struct effects *effects, enum store_op_kind kind); /* borrowed: fill it in */
+void effects_send(struct effects *effects, struct session_id to, const struct msg *msg, bool on_commit);
+void effects_fact(struct effects *effects, struct fact fact);
+void effects_read(struct effects *effects, struct read_request *read);
+void effects_load(struct effects *effects, struct job_id job, uint32_t chunk);
+void effects_key(struct effects *effects, const char *public_key, bool allowed);
+void effects_stop(struct effects *effects, enum err_code code, const char *text);
+void read_request_free(struct read_request *read);
+
+#endif

@@ -1,0 +1,272 @@
+/* What the core wants written. The store adapter turns each into bound statements inside the batch's transaction,
+ * in order. Values are absolute, never increments, so that running a batch again changes nothing.
+ *
+ * Ownership: an op and everything in it belongs to the batch that carries it; store_op_free releases it after the
+ * transaction. The core builds ops with the functions of effect.h. */
+#ifndef CORE_STORE_OP_H
+#define CORE_STORE_OP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/ids.h"
+#include "proto/msg.h"
+
+enum store_op_kind {
+        STORE_JOB_NEW,     /* Submissions and Jobs; state `loading` while chunks are missing */
+        STORE_JOB_CHUNK,   /* one chunk of a job's entries or inputs (JobData) */
+        STORE_JOB_LIVE,    /* a loaded job becomes visible */
+        STORE_JOB_DROP,    /* an upload that was given up: rows of a job that was never acknowledged go away */
+        STORE_JOB_SPEC,    /* `set` changed the description: seal it again, update Jobs' plain columns */
+        STORE_JOB_COUNTS,  /* status, counts, marks and times of a job */
+        STORE_TASKS_NEW,   /* rows of Tasks for positions, status queued, held or waiting (also SEQUENCE chunks) */
+        STORE_TASK_STATE,  /* tasks of one job move to a state that is not final (running, queued, waiting, held),
+                              with the attempt, tries and crashes that hold from now on */
+        STORE_TASK_END,    /* tasks of one job reach a final status: compare-and-set, see below */
+        STORE_ATTEMPT,     /* an attempt that is not the newest any more moves to Attempts */
+        STORE_DATA,        /* one chunk of result, output or a file: sealed by the store */
+        STORE_FILE,        /* name, size and digest of a recorded file */
+        STORE_EVENT,       /* audit */
+        STORE_WORKER,      /* a worker's row in Workers */
+        STORE_WAS_ENDED,   /* question: was this task's recorded end made by this lease? answer: 1, 0 */
+        STORE_PRINCIPAL,   /* person or worker made, changed or ended (with SQL account) */
+        STORE_KEY,         /* key made or revoked */
+        STORE_ROLE,        /* role made or removed */
+        STORE_MEMBER,      /* principal in role, or no more */
+        STORE_GRANT,       /* grant of a role, or no more */
+        STORE_VISIBLE,     /* rewrite Visible from people, roles and grants (after any of the five above) */
+        STORE_QUEUE,       /* a queue's row */
+};
+
+enum worker_state { WORKER_CONNECTED = 1, WORKER_DRAINING, WORKER_LOST, WORKER_GONE };
+
+/* Counts of a job by task status, and what a restart needs. Positions count the tasks of a job from 0 in order;
+ * an index is what people see. */
+struct job_state {
+        struct job_id job;
+        enum task_status status; /* of the job, DESIGN: first that applies */
+        uint64_t held, waiting, queued, running; /* queued: all the rest that is not final */
+        uint64_t succeeded, failed, timeout, oom, lost, cancelled, aborted;
+        uint64_t mark;         /* no task at this position or above was ever granted */
+        uint64_t low;          /* every task below this position is final */
+        uint64_t materialised; /* positions below have a row in Tasks */
+        int64_t started_us, ended_us; /* wall; 0: not yet */
+};
+
+struct store_job_new {
+        struct job_id job;
+        struct principal_id owner;
+        uint8_t key_hash[16];     /* of the idempotency key: the first 16 bytes of its SHA-256 */
+        uint8_t digest[32];       /* of the encoded description: tells a resend from a conflict */
+        struct job_spec_box *spec; /* owned */
+        uint64_t tasks;
+        uint32_t chunks;          /* entry and input chunks that make it whole */
+        bool loading;             /* some of them have not come */
+        int64_t submitted_us;
+        struct job_state state;
+};
+
+struct store_tasks_new { /* indexes first, first + step, …, n of them; rows may be up to 20,000 */
+        struct job_id job;
+        struct principal_id owner;
+        uint64_t first, step, n;
+        enum task_status status;
+};
+
+struct store_task_state {
+        struct job_id job;
+        struct range *indexes; /* owned */
+        size_t n_indexes;
+        enum task_status status;
+        enum task_reason reason;
+        uint32_t attempt, tries, crashes; /* attempt: the newest granted; tries, crashes: counted so far */
+        struct principal_id worker;       /* 0 unless running */
+        uint64_t nonce;                   /* of the newest lease; 0: none */
+        int64_t started_us;               /* 0 unless running */
+};
+
+/* Compare-and-set: rows that are final already make the store fail the batch with STALE (the core's memory is
+ * wrong: stop and replay). Per-task values: arrays of n_tasks, or of 1 for all alike. */
+struct store_task_end {
+        struct job_id job;
+        struct range *indexes; /* owned */
+        size_t n_indexes;
+        uint64_t n_tasks;
+        enum task_status status;
+        enum task_reason reason;
+        uint8_t exit_code, exit_signal;
+        uint32_t attempt, tries, crashes;
+        struct principal_id worker;
+        uint64_t nonce;
+        size_t n_values;        /* 1 or n_tasks */
+        int64_t *started_us;    /* owned, as are the next three; 0: never started */
+        int64_t *ended_us;
+        int64_t *cpu_us;
+        int64_t *rss_kib;
+};
+
+struct store_attempt {
+        struct job_id job;
+        uint64_t index;
+        uint32_t attempt;
+        enum task_status status; /* failed, timeout, oom, lost, cancelled */
+        enum task_reason reason;
+        uint8_t exit_code, exit_signal;
+        struct principal_id worker;
+        int64_t started_us, ended_us, cpu_us, rss_kib;
+};
+
+struct store_data { /* plaintext; the store seals it under the job's key before it leaves the process */
+        struct job_id job;
+        struct principal_id owner;
+        uint64_t index;
+        uint32_t attempt;
+        enum data_kind kind;
+        uint32_t part;  /* output: enum stream; file: its number; result: 0 */
+        uint32_t seq;
+        bool final;
+        int64_t recorded_us;
+        const uint8_t *bytes; /* inside `keep`, or owned by it */
+        size_t n_bytes;
+        struct shared_bytes *keep; /* a reference on the message body */
+};
+
+struct store_chunk {
+        struct job_id job;
+        struct principal_id owner;
+        uint32_t no;
+        uint32_t part; /* 0: entries; 1…: input */
+        uint32_t seq;
+        const uint8_t *bytes;
+        size_t n_bytes;
+        struct shared_bytes *keep;
+};
+
+struct store_file {
+        struct job_id job;
+        struct principal_id owner;
+        uint64_t index;
+        uint32_t attempt;
+        uint32_t file;
+        char *name; /* owned; sealed by the store */
+        uint64_t bytes;
+        char sha256[65];
+};
+
+struct store_event {
+        int64_t at_us;
+        struct job_id job; /* 0: none */
+        struct principal_id owner; /* who may see it beside auditors; 0: none */
+        bool has_index;
+        uint64_t index;
+        char kind[32]; /* submit, cancel, hold, release, retry, refuse, lost, user-add, … */
+        struct principal_id actor; /* 0: the system */
+        char *detail; /* owned, may be NULL; sealed by the store */
+};
+
+struct store_worker {
+        struct principal_id worker;
+        enum worker_state state;
+        uint32_t slots, busy;
+        char *labels, *version, *host; /* owned, may be NULL: unchanged */
+        char *enforces;
+        int64_t seen_us;
+};
+
+struct store_was_ended {
+        struct job_id job;
+        uint64_t index;
+        uint64_t nonce;
+};
+
+struct store_principal {
+        struct principal_id principal;
+        char name[65];
+        bool is_worker;
+        bool active;
+        char sql_hash[42]; /* not empty: make a MariaDB account of this name with this password hash */
+        bool drop_sql;
+        int64_t at_us;
+};
+struct store_key {
+        uint64_t key;
+        struct principal_id principal;
+        bool is_worker;
+        bool revoked;
+        char public_key[41];
+        int64_t expires_us; /* 0: never */
+        int64_t at_us;
+};
+struct store_role {
+        uint32_t role;
+        char name[65];
+        bool removed;
+};
+struct store_member {
+        uint32_t role;
+        struct principal_id principal;
+        bool removed;
+};
+struct store_grant {
+        uint32_t role;
+        enum permission permission;
+        enum scope scope;
+        char type[65]; /* "*": all */
+        bool removed;
+};
+struct store_queue {
+        uint32_t queue;
+        char name[65];
+        bool paused;
+        uint64_t max_running; /* 0: no limit */
+        uint32_t weight;
+};
+
+struct store_op {
+        enum store_op_kind kind;
+        struct store_op *next; /* in the batch */
+        union {
+                struct store_job_new job_new;
+                struct store_chunk chunk;
+                struct job_id job; /* JOB_LIVE, JOB_DROP */
+                struct {
+                        struct job_id job;
+                        struct principal_id owner;
+                        struct job_spec_box *spec; /* owned */
+                } job_spec;
+                struct job_state counts;
+                struct store_tasks_new tasks_new;
+                struct store_task_state task_state;
+                struct store_task_end task_end;
+                struct store_attempt attempt;
+                struct store_data data;
+                struct store_file file;
+                struct store_event event;
+                struct store_worker worker;
+                struct store_was_ended was_ended;
+                struct store_principal principal;
+                struct store_key key;
+                struct store_role role;
+                struct store_member member;
+                struct store_grant grant;
+                struct store_queue queue;
+        } u;
+        int64_t answer; /* written by the store: WAS_ENDED */
+};
+
+/* Bytes shared by several ops (the body of one message); freed with the last reference. Not thread safe in the
+ * count: references are taken and dropped by the coordinator's thread only (ops are freed there). */
+struct shared_bytes {
+        unsigned refs;
+        size_t n;
+        uint8_t bytes[];
+};
+struct shared_bytes *shared_bytes_new(const void *bytes, size_t n); /* one reference */
+struct shared_bytes *shared_bytes_ref(struct shared_bytes *shared);
+void shared_bytes_unref(struct shared_bytes *shared); /* NULL is fine */
+
+struct store_op *store_op_new(enum store_op_kind kind);
+void store_op_free(struct store_op *op);
+
+#endif
