@@ -28,7 +28,7 @@ struct data_key {
 /* Refuses a file that others can read (names the chmod), a symlink, unknown or doubled lines: CONFIG. */
 struct keyring *keyring_load(const char *path, struct err *err) MUST_CHECK;
 int keyring_create(const char *path, struct err *err) MUST_CHECK; /* new random file; refuses to overwrite */
-void keyring_free(struct keyring *keyring);                       /* wipes */
+void keyring_free(struct keyring *keyring); /* wipes */
 DEFINE_CLEANUP(struct keyring, keyring_free)
 
 const uint8_t *keyring_install(const struct keyring *keyring); /* INSTALL_BYTES */
