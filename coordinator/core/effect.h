@@ -26,13 +26,16 @@ enum fact_kind {
         FACT_WAS_ENDED,       /* request: the answer to STORE_WAS_ENDED is in event.fact.answer */
         FACT_OUTPUT,          /* job: output was recorded */
         FACT_CHUNK,           /* job, n: upload chunks below n are committed */
+        FACT_FOUND,           /* request: the answer to a question (STORE_FIND_*) is in fact.op */
+        FACT_SWEPT,           /* job: one chunk of tasks that were never started has its final status */
+        FACT_ROUND,           /* job: a new round is committed */
 };
 struct fact {
         enum fact_kind kind;
         struct job_id job;
         uint64_t n;
         uint64_t request;    /* core's own number for a pending request */
-        struct store_op *op; /* WAS_ENDED: whose answer; borrowed from the batch */
+        struct store_op *op; /* WAS_ENDED, FOUND: whose answer; borrowed from the batch, which must outlive the event */
 };
 
 /* A checked read for the reader threads: the core has said that `who` may ask this. Rows of other people are
@@ -60,7 +63,8 @@ struct effect {
                 struct read_request *read; /* owned */
                 struct {
                         struct job_id job;
-                        uint32_t chunk; /* entries: chunk number */
+                        bool round;     /* the job as it stands and its ended tasks: EVENT_ROUND answers */
+                        uint32_t chunk; /* else entries: chunk number; EVENT_ENTRIES answers */
                 } load;
                 struct {
                         char public_key[41];
@@ -85,6 +89,7 @@ void effects_send(struct effects *effects, struct session_id to, const struct ms
 void effects_fact(struct effects *effects, struct fact fact);
 void effects_read(struct effects *effects, struct read_request *read);
 void effects_load(struct effects *effects, struct job_id job, uint32_t chunk);
+void effects_load_round(struct effects *effects, struct job_id job);
 void effects_key(struct effects *effects, const char *public_key, bool allowed);
 void effects_stop(struct effects *effects, enum err_code code, const char *text);
 void read_request_free(struct read_request *read);

@@ -25,6 +25,9 @@ enum event_kind {
         EVENT_FACT,          /* a fact whose batch has committed */
         EVENT_ENTRIES,       /* answer to a load: one chunk of entries, opened */
         EVENT_DRAIN,         /* SIGTERM: grant nothing more, finish acknowledgements */
+        EVENT_ROUND,         /* answer to a load for a retry */
+        EVENT_KEY_REFUSED,   /* ZAP turned a key away (summarised by the router) */
+        EVENT_DEGRADED,      /* the database does not answer, or does again: shed what may be shed */
 };
 
 struct replay_job {
@@ -41,6 +44,16 @@ struct replay_tasks { /* tasks alike, in one row group */
         uint64_t nonce;
         int64_t started_us;
 };
+/* What a retry needs to know of a job. Everything in it is taken over or copied by the core as it says. */
+struct job_round {
+        struct job_id job;
+        bool failed;                /* it could not be read: answered RETRY_LATER */
+        bool found;
+        struct replay_job replay;   /* as committed; its spec is taken over if the core takes the job (sets NULL) */
+        struct replay_tasks *tasks; /* final and not succeeded, ascending, alike ones grouped; borrowed */
+        size_t n_tasks;
+};
+
 struct core_settings {
         uint64_t epoch;
         char install[64]; /* the installation's name, in JOB_KEY */
@@ -74,6 +87,11 @@ struct event {
                         enum msg_direction direction; /* BAD_MESSAGE: what it was decoded as */
                         uint64_t id;               /* BAD_MESSAGE: the sender's id or 0 */
                         struct err err;            /* BAD_MESSAGE */
+                        /* submit: one of each a job, in order; put: one key_hash. Computed outside, the core has no
+                         * cryptography: first 16 bytes of SHA-256(key); SHA-256(job_spec_encode(spec)). */
+                        const uint8_t (*key_hash)[16];
+                        const uint8_t (*digest)[32];
+                        size_t n_hashes;
                 } message;
                 struct session_id session;
                 struct {
@@ -86,6 +104,13 @@ struct event {
                         const uint8_t *bytes; /* NULL: could not be opened; the job's tasks fail */
                         size_t n_bytes;
                 } entries;
+                struct job_round *round;
+                struct {
+                        char public_key[41];
+                        char address[64];
+                        uint64_t count;
+                } key_refused;
+                bool degraded;
         } u;
 };
 

@@ -37,6 +37,12 @@ enum store_op_kind {
         STORE_GRANT,       /* grant of a role, or no more */
         STORE_VISIBLE,     /* rewrite Visible from people, roles and grants (after any of the five above) */
         STORE_QUEUE,       /* a queue's row */
+        STORE_ROUND,       /* a retry by a person: the recorded end of these tasks moves to Attempts, they are queued
+                              again with tries and crashes 0 (attempt stays, nonce and worker 0, times 0) */
+        /* Questions: they read, within the batch's transaction, and write their answer into the op. */
+        STORE_FIND_KEY,     /* was this idempotency key used by this owner, and for what */
+        STORE_FIND_JOB,     /* what became of a job that is not in the core's memory */
+        STORE_FIND_ACCOUNT, /* does a MariaDB account of this name exist: answer 1, 0 */
 };
 
 enum worker_state { WORKER_CONNECTED = 1, WORKER_DRAINING, WORKER_LOST, WORKER_GONE };
@@ -52,6 +58,10 @@ struct job_state {
         uint64_t low;          /* every task below this position is final */
         uint64_t materialised; /* positions below have a row in Tasks */
         int64_t started_us, ended_us; /* wall; 0: not yet */
+        /* Every task of the job that was not started gets this final status (cancelled, aborted), row by row in
+         * chunks; it survives a restart in Jobs.ending and Jobs.ending_reason. 0: nothing of the kind. */
+        enum task_status ending;
+        enum task_reason ending_reason;
 };
 
 struct store_job_new {
@@ -223,6 +233,32 @@ struct store_queue {
         uint32_t weight;
 };
 
+struct store_round {
+        struct job_id job;
+        struct range *indexes; /* owned; rows of final status that is not succeeded */
+        size_t n_indexes;
+};
+
+/* Questions; the fields after the blank line are the store's answer. */
+struct store_find_key {
+        struct principal_id owner;
+        uint8_t key_hash[16];
+
+        struct job_id job; /* 0: the key is free */
+        uint8_t digest[32];
+        uint64_t tasks;
+        bool loading;
+};
+struct store_find_job {
+        struct job_id job;
+
+        bool found; /* false also for a job that is still loading */
+        struct principal_id owner;
+        enum task_status status; /* of the job */
+        enum task_type type;
+        uint64_t tasks;
+};
+
 struct store_op {
         enum store_op_kind kind;
         struct store_op *next; /* in the batch */
@@ -251,8 +287,12 @@ struct store_op {
                 struct store_member member;
                 struct store_grant grant;
                 struct store_queue queue;
+                struct store_round round;
+                struct store_find_key find_key;
+                struct store_find_job find_job;
+                char account[65]; /* FIND_ACCOUNT: a name */
         } u;
-        int64_t answer; /* written by the store: WAS_ENDED */
+        int64_t answer; /* written by the store: WAS_ENDED, FIND_ACCOUNT */
 };
 
 /* Bytes shared by several ops (the body of one message); freed with the last reference. Not thread safe in the
