@@ -31,6 +31,12 @@ uint64_t dealer_connection(const struct dealer *dealer); /* counts handshakes: a
 
 /* Gives msg->id if it is 0 (1, 2, …). RETRY_LATER when the socket's queue is full: keep it and try again. */
 int dealer_send(struct dealer *dealer, struct msg *msg, struct err *err) MUST_CHECK;
+/* The same for a message that is encoded already (its id is in the header); for who keeps it to send it again. */
+int dealer_send_encoded(struct dealer *dealer, const struct buf *header, const void *body, size_t body_bytes,
+                        struct err *err) MUST_CHECK;
+/* A number for the next message, for who encodes it himself: 1, 2, … */
+uint64_t dealer_next_id(struct dealer *dealer);
+const char *dealer_endpoint(const struct dealer *dealer); /* the one in use now; borrowed until dealer_reopen */
 /* The next message, or NULL with err->code OK when there is none now, or NULL with BAD_* for one that was dropped. */
 struct msg *dealer_recv(struct dealer *dealer, struct err *err) MUST_CHECK;
 /* Sleep until something may be there; timeout_ms -1: for ever. 1 something, 0 time is up, -1 a signal (EINTR). */
