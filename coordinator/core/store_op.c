@@ -1,0 +1,114 @@
+/* Making and releasing store operations. One place knows what each kind owns. */
+#include "core/store_op.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+struct shared_bytes *shared_bytes_new(const void *bytes, size_t n)
+{
+        struct shared_bytes *shared = xmalloc(sizeof(*shared) + n);
+
+        shared->refs = 1;
+        shared->n = n;
+        if (n > 0)
+                memcpy(shared->bytes, bytes, n);
+        return shared;
+}
+
+struct shared_bytes *shared_bytes_ref(struct shared_bytes *shared)
+{
+        shared->refs++;
+        return shared;
+}
+
+void shared_bytes_unref(struct shared_bytes *shared)
+{
+        if (!shared)
+                return;
+        BUG_ON(shared->refs == 0);
+        if (--shared->refs == 0)
+                free(shared);
+}
+
+struct store_op *store_op_new(enum store_op_kind kind)
+{
+        struct store_op *op = xcalloc(1, sizeof(*op));
+
+        op->kind = kind;
+        return op;
+}
+
+static void task_end_done(struct store_task_end *end)
+{
+        free(end->indexes);
+        free(end->started_us);
+        free(end->ended_us);
+        free(end->cpu_us);
+        free(end->rss_kib);
+}
+
+static void worker_done(struct store_worker *worker)
+{
+        free(worker->labels);
+        free(worker->version);
+        free(worker->host);
+        free(worker->enforces);
+}
+
+void store_op_free(struct store_op *op)
+{
+        if (!op)
+                return;
+        switch (op->kind) {
+        case STORE_JOB_NEW:
+                job_spec_free(op->u.job_new.spec);
+                break;
+        case STORE_JOB_CHUNK:
+                shared_bytes_unref(op->u.chunk.keep);
+                break;
+        case STORE_JOB_SPEC:
+                job_spec_free(op->u.job_spec.spec);
+                break;
+        case STORE_TASK_STATE:
+                free(op->u.task_state.indexes);
+                break;
+        case STORE_TASK_END:
+                task_end_done(&op->u.task_end);
+                break;
+        case STORE_DATA:
+                shared_bytes_unref(op->u.data.keep);
+                break;
+        case STORE_FILE:
+                free(op->u.file.name);
+                break;
+        case STORE_EVENT:
+                free(op->u.event.detail);
+                break;
+        case STORE_WORKER:
+                worker_done(&op->u.worker);
+                break;
+        case STORE_ROUND:
+                free(op->u.round.indexes);
+                break;
+        case STORE_JOB_LIVE:
+        case STORE_JOB_DROP:
+        case STORE_JOB_COUNTS:
+        case STORE_TASKS_NEW:
+        case STORE_ATTEMPT:
+        case STORE_WAS_ENDED:
+        case STORE_PRINCIPAL:
+        case STORE_KEY:
+        case STORE_ROLE:
+        case STORE_MEMBER:
+        case STORE_GRANT:
+        case STORE_VISIBLE:
+        case STORE_QUEUE:
+        case STORE_FIND_KEY:
+        case STORE_FIND_JOB:
+        case STORE_FIND_ACCOUNT:
+                break;
+        }
+        free(op);
+}
