@@ -28,18 +28,14 @@ struct sealer {
         uint8_t install[INSTALL_BYTES];
         struct gcm seal;
         struct gcm open;
-        struct nonces *nonces;
+        struct nonces *nonces; /* NULL until the first value is sealed: readers never need it */
 };
 
 struct sealer *sealer_new(const struct keyring *keyring)
 {
         struct sealer *sealer = xcalloc(1, sizeof(*sealer));
-        void *page =
-                mmap(NULL, sizeof(struct nonces), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-        BUG_ON(page == MAP_FAILED || madvise(page, sizeof(struct nonces), MADV_WIPEONFORK) < 0);
         memcpy(sealer->install, keyring_install(keyring), INSTALL_BYTES);
-        sealer->nonces = page;
         return sealer;
 }
 
@@ -49,7 +45,8 @@ void sealer_free(struct sealer *sealer)
                 return;
         gcm_done(&sealer->seal);
         gcm_done(&sealer->open);
-        munmap(sealer->nonces, sizeof(struct nonces));
+        if (sealer->nonces)
+                munmap(sealer->nonces, sizeof(struct nonces));
         OPENSSL_cleanse(sealer, sizeof(*sealer));
         free(sealer);
 }
@@ -83,9 +80,22 @@ static void place_aad(const struct sealer *sealer, const struct seal_place *plac
         put_be(at, 0, 5);
 }
 
-/* The next unused nonce, borrowed until the call after it; NULL without randomness. */
-static const uint8_t *next_nonce(struct nonces *nonces)
+static struct nonces *nonces_new(void)
 {
+        void *page =
+                mmap(NULL, sizeof(struct nonces), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        BUG_ON(page == MAP_FAILED || madvise(page, sizeof(struct nonces), MADV_WIPEONFORK) < 0);
+        return page;
+}
+
+/* The next unused nonce, borrowed until the call after it; NULL without randomness. */
+static const uint8_t *next_nonce(struct sealer *sealer)
+{
+        struct nonces *nonces = sealer->nonces;
+
+        if (!nonces)
+                nonces = sealer->nonces = nonces_new();
         if (nonces->left == 0) {
                 if (RAND_bytes(nonces->bytes, sizeof(nonces->bytes)) != 1)
                         return NULL;
@@ -98,7 +108,7 @@ static const uint8_t *next_nonce(struct nonces *nonces)
 int seal(struct sealer *sealer, const struct data_key *key, const struct seal_place *place, const void *plain,
          size_t bytes, struct buf *out, struct err *err)
 {
-        const uint8_t *nonce = next_nonce(sealer->nonces);
+        const uint8_t *nonce = next_nonce(sealer);
         uint8_t aad[AAD_BYTES];
         uint8_t *at;
 

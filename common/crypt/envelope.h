@@ -45,9 +45,11 @@ DEFINE_CLEANUP(struct sealer, sealer_free)
 int seal(struct sealer *sealer, const struct data_key *key, const struct seal_place *place, const void *plain,
          size_t bytes, struct buf *out, struct err *err) MUST_CHECK;
 /* Append the plaintext to `out`, only after the tag is verified. A damaged or moved envelope: BAD_DATA, text
- * "DATA_CORRUPT: <kind> of job J task I …", nothing appended. */
+ * "DATA_CORRUPT: <kind> of job J task I …", nothing appended.
+ * The linker knows it by another name, because the SQL function unseal is in the same library. */
 int unseal(struct sealer *sealer, const struct data_key *key, const struct seal_place *place,
-           const void *envelope, size_t bytes, struct buf *out, struct err *err) MUST_CHECK;
+           const void *envelope, size_t bytes, struct buf *out,
+           struct err *err) __asm__("envelope_unseal") MUST_CHECK;
 
 /* Entries of a job, packed in chunks: for each entry a big-endian 32-bit length, then its values separated by NUL.
  * Find entry k (from 0): 0 and the borrowed bytes, or -1 if the chunk is malformed or has fewer. */
