@@ -5,6 +5,10 @@
 #   make install    PREFIX, DESTDIR                           make help                    the other targets
 
 MAKEFLAGS += --no-builtin-rules
+# All cores, unless -j says otherwise.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 SHELL := /bin/bash
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -53,7 +57,7 @@ CONTRACT_BINS := $(patsubst tests/%.c,$(B)/tests/%,$(CONTRACT_SRC))
 BENCH_BINS := $(patsubst tests/%.c,$(B)/tests/%,$(BENCH_SRC))
 SIM_BIN := $(if $(SIM_SRC),$(B)/tests/sim/sim)
 
-.PHONY: all demo check lint bench fuzz install uninstall install-udf clean help setup unit sim contract system stats tests-build
+.PHONY: all demo check lint bench fuzz install uninstall install-udf clean help setup unit sim contract system stats tests-build check-build
 all: $(BIN_FILES) $(UDF)
 
 help:
@@ -120,18 +124,17 @@ $(B)/tests/sim/sim: $(call obj,$(SIM_SRC)) $(B)/lib/libcoordinator.a $(B)/lib/li
 
 tests-build: all $(UNIT_BINS) $(SIM_BIN) $(CONTRACT_BINS)
 
-# check builds with sanitizers unless told otherwise, and runs everything through one script that counts.
+# Tests run on binaries with sanitizers, unless CHECK_SAN is empty; everything goes through one script that counts.
 CHECK_SAN ?= address,undefined
-check: $(SETUP)
-	+@$(MAKE) --no-print-directory all
+CHECK_BUILD := build$(if $(CHECK_SAN),/san)
+check-build: all
 	+@$(MAKE) --no-print-directory SAN=$(CHECK_SAN) tests-build
-	+@$(MAKE) --no-print-directory lint
-	@bash tests/run.sh $(if $(CHECK_SAN),build/san,build) unit sim contract system
-unit sim contract system: $(SETUP)
-	+@$(MAKE) --no-print-directory all
-	+@$(MAKE) --no-print-directory SAN=$(CHECK_SAN) tests-build
-	@bash tests/run.sh $(if $(CHECK_SAN),build/san,build) $@
-lint: $(SETUP)
+check: check-build
+	@bash tests/lint/lint.sh
+	@bash tests/run.sh $(CHECK_BUILD) unit sim contract system
+unit sim contract system: check-build
+	@bash tests/run.sh $(CHECK_BUILD) $@
+lint: all
 	@bash tests/lint/lint.sh
 stats:
 	@bash tests/lint/stats.sh
@@ -149,7 +152,7 @@ install: all
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' '$(DESTDIR)$(PREFIX)/share/doc/jobmill/config'
 	install -m 755 $(BIN_FILES) '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 755 deploy/local '$(DESTDIR)$(PREFIX)/bin/jobmill-local'
-	install -m 644 $(UDF) '$(DESTDIR)$(PREFIX)/lib/jobmill/'
+	install -m 644 $(UDF) sql/udf/install.sql '$(DESTDIR)$(PREFIX)/lib/jobmill/'
 	for s in 1 5 8; do for f in deploy/man/*.$$s; do [ ! -e "$$f" ] || install -m 644 "$$f" '$(DESTDIR)$(PREFIX)'/share/man/man$$s/; done; done
 	install -m 644 deploy/config/* '$(DESTDIR)$(PREFIX)/share/doc/jobmill/config/'
 	install -m 644 deploy/packaging/jobmill.bash-completion '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/jobsubmit'

@@ -19,6 +19,6 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "installing: ${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
-install=(apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0)
+install=(apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
 # Lists may be missing or old on a fresh machine: look again before giving up.
-"${install[@]}" "${missing[@]}" >/dev/null 2>&1 || { apt-get update -qq && "${install[@]}" "${missing[@]}" >/dev/null; }
+"${install[@]}" "${missing[@]}" >/dev/null 2>&1 || { apt-get update -qq -o DPkg::Lock::Timeout=300 && "${install[@]}" "${missing[@]}" >/dev/null; }
