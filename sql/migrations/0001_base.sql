@@ -1,12 +1,8 @@
 -- The first schema. Statements end with a line that is only ";;". Applied once, under a lock, in order.
 -- Times are BIGINT microseconds since 1970 UTC, 0: not yet. Text that says something is sealed (VARBINARY, BLOB).
 -- Words and numbers of status, reason, kind come from common/proto/*.def; a drift test compares them.
+-- SchemaVersion, SchemaSteps and SchemaViews (what was applied, how far) are made by the program itself.
 
-CREATE TABLE SchemaVersion (
-  version INT UNSIGNED NOT NULL PRIMARY KEY,
-  applied_at DATETIME(6) NOT NULL
-) ENGINE=InnoDB
-;;
 -- One row a partition. Every transaction reads it with a shared lock and gives up if epoch has moved on.
 CREATE TABLE Coordinator (
   part TINYINT UNSIGNED NOT NULL PRIMARY KEY,
@@ -29,7 +25,8 @@ CREATE TABLE Principals (
   name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL UNIQUE,
   is_worker TINYINT UNSIGNED NOT NULL,
   active TINYINT UNSIGNED NOT NULL,
-  has_sql TINYINT UNSIGNED NOT NULL DEFAULT 0, -- a MariaDB account of this name was made by us
+  has_sql TINYINT UNSIGNED NOT NULL DEFAULT 0, -- 1: has a MariaDB account of this name, made by us; 2: it has to go
+  sql_hash CHAR(41) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '', -- of an account still to be made
   made_us BIGINT NOT NULL
 ) ENGINE=InnoDB
 ;;
@@ -119,6 +116,8 @@ CREATE TABLE Jobs (
   submitted_us BIGINT NOT NULL,
   started_us BIGINT NOT NULL,
   ended_us BIGINT NOT NULL,
+  ending TINYINT UNSIGNED NOT NULL DEFAULT 0, -- the final status that tasks not started are getting; 0: none
+  ending_reason TINYINT UNSIGNED NOT NULL DEFAULT 0,
   chunks INT UNSIGNED NOT NULL,
   entries_per_chunk INT UNSIGNED NOT NULL, -- 0: the job has no entries
   name_hash BINARY(16) NOT NULL,
@@ -233,10 +232,10 @@ CREATE TABLE Workers (
   state TINYINT UNSIGNED NOT NULL, -- 1 connected, 2 draining, 3 lost, 4 gone
   slots INT UNSIGNED NOT NULL,
   slots_busy INT UNSIGNED NOT NULL,
-  labels VARCHAR(4096) NOT NULL,
-  version VARCHAR(64) NOT NULL,
-  host VARCHAR(255) NOT NULL,
-  enforces VARCHAR(255) NOT NULL,
+  labels VARCHAR(4096) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  version VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  host VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  enforces VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   seen_us BIGINT NOT NULL
 ) ENGINE=InnoDB
 ;;

@@ -1,0 +1,33 @@
+/* What the files of the db module share. */
+#ifndef ADAPTERS_DB_INTERNAL_H
+#define ADAPTERS_DB_INTERNAL_H
+
+#include <mysql.h>
+#include <uthash.h>
+
+#include "adapters/db.h"
+
+struct db_stmt { /* prepared once a connection */
+        char name[64];
+        MYSQL_STMT *handle;
+        char *params[DB_COLUMNS_MAX]; /* names, in the order of the question marks */
+        size_t n_params;
+        const char *mapped; /* spec that `columns` holds for */
+        size_t columns[DB_COLUMNS_MAX];
+        UT_hash_handle hh;
+};
+
+struct db {
+        MYSQL *mysql;
+        struct db_stmt *statements;
+        unsigned error;
+        char error_text[512];
+};
+
+/* Keeps number and text of the failure, and makes an err of it. */
+int db_fail(struct db *db, struct err *err, const char *what);
+int db_fail_stmt(struct db *db, MYSQL_STMT *stmt, struct err *err, const char *what);
+struct db_stmt *db_prepare(struct db *db, const char *name, struct err *err) MUST_CHECK;
+void db_stmt_free(struct db_stmt *stmt);
+
+#endif
