@@ -98,8 +98,8 @@ struct profile *profile_load(const char *path, struct err *err)
         }
         while ((more = conf_next(&conf, &line, err)) > 0)
                 if (take_line(profile, &seen, &conf, &line, err) < 0)
-                        more = -1;
-        if (more < 0 || check_whole(profile, &seen, err) < 0) {
+                        break;
+        if (more != 0 || check_whole(profile, &seen, err) < 0) {
                 err_wrap(err, "read profile");
                 return NULL;
         }

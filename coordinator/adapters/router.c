@@ -1,0 +1,528 @@
+/* The ROUTER socket with its sessions.
+ *
+ * Must not decide what a message means or who may say it; it only knows connections.
+ *
+ * Invariants:
+ *  1. A session is one connection: (routing id made by ROUTER, key). A peer that gave itself a routing id is told so and
+ *     not served: such an id can pass from one peer to another while something waits for it.
+ *  2. A session id is never used twice. A session is in `by_routing` and `by_id` until it is lost, in `by_fd` while its
+ *     connection lives.
+ *  3. The monitor is read before a new session is made: the I/O thread reports the end of a connection before it closes
+ *     its descriptor, so `by_fd` never mixes up two connections that had the same number.
+ *  4. Sends never block. Messages of one session keep their order: while some wait, new ones queue behind them. */
+#include "adapters/router.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "adapters/router_internal.h"
+#include "base/xalloc.h"
+#include "proto/msg.h"
+
+#define HANDSHAKE_IVL_MS 5000
+#define HEARTBEAT_IVL_MS                                                                                     \
+        5000 /* a dead peer is noticed after three; 10,000 workers make 2,000 pings a second */
+#define HEARTBEAT_TIMEOUT_MS 15000
+#define LINGER_MS 1000
+#define BACKLOG 4096 /* a whole fleet may come back in one second */
+/* Messages a peer in libzmq's pipes, each way. A message is up to 2 MiB, so the product bounds what one peer can make us
+ * hold: few, because what is beyond waits at the peer (in) or in its own queue here (out). */
+#define PIPE_MESSAGES 64
+#define ROUTING_BYTES 5 /* 0 and four random-start counter bytes: what ROUTER makes */
+#define SMALL_BYTES 512 /* below, copying is cheaper than handing memory to the I/O thread */
+
+struct pending {
+        struct pending *prev, *next;
+        zmq_msg_t header;
+        zmq_msg_t body;
+        bool has_body;
+        size_t bytes;
+};
+
+struct session {
+        struct session_id id;
+        int fd; /* -1: unknown or closed */
+        char public_key[41];
+        bool closed; /* its connection has ended; lost once everything it said has been read */
+        struct pending *pending;
+        size_t n_pending, pending_bytes;
+        struct session *next_waiting; /* of those with something pending */
+        struct session *next_closed;
+        UT_hash_handle by_routing, by_id, by_fd;
+        bool self_named;
+        size_t n_routing;
+        uint8_t routing[];
+};
+
+struct router {
+        struct zap *zap;
+        zsock_t *socket;
+        void *handle; /* the same, as libzmq sees it */
+        void *monitor; /* libzmq's, paired with the socket's events */
+        struct session *by_routing, *by_id, *by_fd;
+        struct session *waiting;
+        struct session *closed;
+        struct session_id *lost; /* ring of ids not told yet: lost[lost_at … n_lost) */
+        size_t lost_at, n_lost, lost_cap;
+        uint64_t last_id;
+        zmq_msg_t header, body; /* of the message given last */
+        bool drained; /* the last router_recv found nothing */
+        struct router_numbers numbers;
+};
+
+void router_init_library(void)
+{
+        zsys_handler_set(NULL);
+        zsys_set_io_threads(1);
+        zsys_set_linger(LINGER_MS);
+}
+
+static int zmq_failed(struct err *err, const char *what)
+{
+        return err_set(err, ERR_INTERNAL, "%s: %s", what, zmq_strerror(errno));
+}
+
+static void set_options(zsock_t *socket, const struct key_pair *keys)
+{
+        zsock_set_router_mandatory(socket, 1); /* a send to nobody is an error, not silence */
+        zsock_set_router_handover(socket, 0); /* nobody takes another's place */
+        zsock_set_zap_domain(socket, ZAP_DOMAIN);
+        zsock_set_zap_enforce_domain(socket, 1); /* no answer by ZAP: no connection */
+        zsock_set_curve_server(socket, 1);
+        zsock_set_curve_publickey(socket, keys->public_key);
+        zsock_set_curve_secretkey(socket, keys->secret_key);
+        zsock_set_handshake_ivl(socket, HANDSHAKE_IVL_MS);
+        zsock_set_heartbeat_ivl(socket, HEARTBEAT_IVL_MS);
+        zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
+        zsock_set_maxmsgsize(socket, (int)MAX(MSG_HEADER_MAX, MSG_BODY_MAX));
+        zsock_set_sndhwm(socket, PIPE_MESSAGES);
+        zsock_set_rcvhwm(socket, PIPE_MESSAGES);
+        zsock_set_linger(socket, LINGER_MS);
+        zsock_set_backlog(socket, BACKLOG);
+        zsock_set_ipv6(socket, 1);
+}
+
+static int open_monitor(struct router *router, struct err *err)
+{
+        static const char where[] = "inproc://router-monitor";
+        int events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
+        zsock_t *monitor;
+
+        if (zmq_socket_monitor(router->handle, where, events) != 0)
+                return zmq_failed(err, "watch connections");
+        monitor = zsock_new_pair(">inproc://router-monitor");
+        if (!monitor)
+                return zmq_failed(err, "watch connections");
+        router->monitor = monitor;
+        return 0;
+}
+
+struct router *router_new(const struct key_pair *keys, struct err *err)
+{
+        CLEANUP_WITH(router_free) struct router *router = xcalloc(1, sizeof(*router));
+
+        zmq_msg_init(&router->header);
+        zmq_msg_init(&router->body);
+        router->zap = zap_new(err);
+        if (!router->zap)
+                return NULL;
+        router->socket = zsock_new(ZMQ_ROUTER);
+        if (!router->socket) {
+                zmq_failed(err, "make the ROUTER socket");
+                return NULL;
+        }
+        router->handle = zsock_resolve(router->socket);
+        set_options(router->socket, keys);
+        /* Without these two the socket would let anybody in, or let one peer's silence stop us: look, do not trust. */
+        if (zsock_zap_enforce_domain(router->socket) != 1 || zsock_curve_server(router->socket) != 1) {
+                err_set(err, ERR_INTERNAL,
+                        "this libzmq does not guard the socket: ZAP_ENFORCE_DOMAIN or CURVE is missing");
+                return NULL;
+        }
+        if (open_monitor(router, err) < 0)
+                return NULL;
+        return STEAL(router);
+}
+
+static void pending_free(struct pending *pending)
+{
+        zmq_msg_close(&pending->header);
+        zmq_msg_close(&pending->body);
+        free(pending);
+}
+
+static void session_drop_pending(struct router *router, struct session *session)
+{
+        struct pending *pending, *next;
+
+        if (!session->pending)
+                return;
+        LL_FOREACH_SAFE (session->pending, pending, next) {
+                router->numbers.dropped++;
+                pending_free(pending);
+        }
+        session->pending = NULL;
+        session->n_pending = session->pending_bytes = 0;
+        LL_DELETE2(router->waiting, session, next_waiting);
+}
+
+static void session_free(struct router *router, struct session *session)
+{
+        session_drop_pending(router, session);
+        if (session->closed)
+                LL_DELETE2(router->closed, session, next_closed);
+        if (session->fd >= 0)
+                HASH_DELETE(by_fd, router->by_fd, session);
+        HASH_DELETE(by_routing, router->by_routing, session);
+        HASH_DELETE(by_id, router->by_id, session);
+        free(session);
+}
+
+static void session_lose(struct router *router, struct session *session)
+{
+        if (router->lost_at == router->n_lost)
+                router->lost_at = router->n_lost = 0;
+        GROW(router->lost, router->lost_cap, router->n_lost + 1);
+        router->lost[router->n_lost++] = session->id;
+        session_free(router, session);
+}
+
+void router_free(struct router *router)
+{
+        struct session *session, *next;
+
+        if (!router)
+                return;
+        HASH_ITER (by_id, router->by_id, session, next) {
+                session_free(router, session);
+        }
+        zmq_msg_close(&router->header);
+        zmq_msg_close(&router->body);
+        if (router->handle)
+                zmq_socket_monitor(router->handle, NULL, 0);
+        zsock_destroy((zsock_t **)&router->monitor);
+        zsock_destroy(&router->socket);
+        zap_free(router->zap);
+        free(router->lost);
+        free(router);
+}
+
+int router_bind(struct router *router, const char *endpoint, struct err *err)
+{
+        if (zsock_bind(router->socket, "%s", endpoint) >= 0)
+                return 0;
+        return err_set(err, errno == EADDRINUSE ? ERR_RETRY_LATER : ERR_CONFIG, "listen on %s: %s", endpoint,
+                       zmq_strerror(errno));
+}
+
+struct zap *router_zap(struct router *router)
+{
+        return router->zap;
+}
+
+void *router_socket(struct router *router)
+{
+        return router->socket;
+}
+
+void *router_handle(struct router *router)
+{
+        return router->handle;
+}
+
+void *router_monitor(struct router *router)
+{
+        return zsock_resolve(router->monitor);
+}
+
+struct router_numbers router_numbers(const struct router *router)
+{
+        struct router_numbers numbers = router->numbers;
+
+        numbers.sessions = HASH_CNT(by_id, router->by_id);
+        return numbers;
+}
+
+/* --- connections that end --- */
+
+static void on_disconnected(struct router *router, int fd)
+{
+        struct session *session;
+
+        HASH_FIND(by_fd, router->by_fd, &fd, sizeof(fd), session);
+        if (!session)
+                return; /* it never said anything */
+        HASH_DELETE(by_fd, router->by_fd, session);
+        session->fd = -1;
+        session->closed = true;
+        LL_PREPEND2(router->closed, session, next_closed);
+}
+
+static void read_monitor(struct router *router)
+{
+        void *monitor = router_monitor(router);
+        struct {
+                uint16_t event;
+                uint32_t value;
+        } __attribute__((packed)) frame;
+        char where[256];
+
+        while (zmq_recv(monitor, &frame, sizeof(frame), ZMQ_DONTWAIT) == (int)sizeof(frame)) {
+                if (zmq_recv(monitor, where, sizeof(where), ZMQ_DONTWAIT) < 0)
+                        break;
+                if (frame.event == ZMQ_EVENT_DISCONNECTED)
+                        on_disconnected(router, (int)frame.value);
+                else
+                        router->numbers.bad_handshakes++;
+        }
+}
+
+bool router_lost(struct router *router, struct session_id *ret_session)
+{
+        read_monitor(router);
+        /* What a peer said before it went is still served: its session ends when nothing more can come from it. */
+        while (router->drained && router->closed)
+                session_lose(router, router->closed);
+        if (router->lost_at == router->n_lost)
+                return false;
+        *ret_session = router->lost[router->lost_at++];
+        return true;
+}
+
+/* --- in --- */
+
+static struct session *session_new(struct router *router, zmq_msg_t *id, const char *key, const char *fd)
+{
+        size_t n = zmq_msg_size(id);
+        struct session *session = xcalloc(1, sizeof(*session) + n);
+        struct session *other;
+
+        session->id.n = ++router->last_id;
+        session->n_routing = n;
+        memcpy(session->routing, zmq_msg_data(id), n);
+        session->self_named = n != ROUTING_BYTES || session->routing[0] != 0;
+        session->fd = fd ? atoi(fd) : -1;
+        memcpy(session->public_key, key, strnlen(key, sizeof(session->public_key) - 1));
+        read_monitor(router);
+        HASH_ADD(by_routing, router->by_routing, routing, n, session);
+        HASH_ADD(by_id, router->by_id, id, sizeof(session->id), session);
+        if (session->fd >= 0) {
+                HASH_FIND(by_fd, router->by_fd, &session->fd, sizeof(session->fd), other);
+                if (other) /* its end was not reported: it cannot live, its descriptor is another's */
+                        on_disconnected(router, session->fd);
+                HASH_ADD(by_fd, router->by_fd, fd, sizeof(session->fd), session);
+        }
+        return session;
+}
+
+/* The session of the frame's connection. NULL: no key was shown, which ZAP does not let happen. */
+static struct session *session_of(struct router *router, zmq_msg_t *id, zmq_msg_t *header)
+{
+        const char *key = zmq_msg_gets(header, "User-Id");
+        struct session *session;
+
+        if (!key || strlen(key) != KEY_TEXT_BYTES)
+                return NULL;
+        HASH_FIND(by_routing, router->by_routing, zmq_msg_data(id), zmq_msg_size(id), session);
+        if (session && strcmp(session->public_key, key) != 0) {
+                session_lose(router, session); /* another peer behind the same id: never the same session */
+                session = NULL;
+        }
+        return session ? session : session_new(router, id, key, zmq_msg_gets(header, "__fd"));
+}
+
+/* Reads one whole message: routing id, header, perhaps a body. Further frames are only counted. 0: nothing there. */
+static unsigned read_frames(struct router *router, zmq_msg_t *id)
+{
+        unsigned n = 0;
+        bool more;
+
+        zmq_msg_close(&router->header);
+        zmq_msg_close(&router->body);
+        zmq_msg_init(&router->header);
+        zmq_msg_init(&router->body);
+        do {
+                zmq_msg_t extra;
+                zmq_msg_t *frame = n == 0 ? id : n == 1 ? &router->header : n == 2 ? &router->body : &extra;
+
+                if (n > 2)
+                        zmq_msg_init(&extra);
+                if (zmq_msg_recv(frame, router->handle, ZMQ_DONTWAIT) < 0)
+                        return 0;
+                more = zmq_msg_more(frame);
+                if (n++ > 2)
+                        zmq_msg_close(&extra);
+        } while (more);
+        return n;
+}
+
+static enum router_result hand_out(struct router *router, const struct session *session, unsigned n,
+                                   struct router_message *message)
+{
+        *message = (struct router_message){
+                .session = session->id,
+                .header = zmq_msg_data(&router->header),
+                .header_bytes = zmq_msg_size(&router->header),
+                .body = n > 2 ? zmq_msg_data(&router->body) : NULL,
+                .body_bytes = n > 2 ? zmq_msg_size(&router->body) : 0,
+                .frames = n - 1,
+                .self_named = session->self_named,
+        };
+        memcpy(message->public_key, session->public_key, sizeof(message->public_key));
+        if (n <= 3 && message->header_bytes && !session->self_named)
+                return ROUTER_MESSAGE;
+        router->numbers.bad_frames++;
+        return ROUTER_BAD_FRAMES;
+}
+
+enum router_result router_recv(struct router *router, struct router_message *ret_message)
+{
+        for (;;) {
+                struct session *session;
+                unsigned n;
+                zmq_msg_t id;
+
+                zmq_msg_init(&id);
+                n = read_frames(router, &id);
+                router->drained = n == 0;
+                session = n > 1 ? session_of(router, &id, &router->header) : NULL;
+                zmq_msg_close(&id);
+                if (!n)
+                        return ROUTER_NOTHING;
+                if (!session) {
+                        router->numbers.bad_frames++;
+                        continue;
+                }
+                router->numbers.received++;
+                return hand_out(router, session, n, ret_message);
+        }
+}
+
+/* --- out --- */
+
+static void free_bytes(void *bytes, void *hint UNUSED)
+{
+        free(bytes);
+}
+
+static void fill(zmq_msg_t *frame, const void *bytes, size_t n)
+{
+        zmq_msg_init_size(frame, n);
+        if (n)
+                memcpy(zmq_msg_data(frame), bytes, n);
+}
+
+static void fill_header(zmq_msg_t *frame, struct buf *take)
+{
+        if (take->n < SMALL_BYTES) {
+                fill(frame, take->bytes, take->n);
+                buf_done(take);
+        } else {
+                zmq_msg_init_data(frame, take->bytes, take->n, free_bytes, NULL);
+                *take = (struct buf){ 0 };
+        }
+}
+
+/* 1: it is on its way; 0: no room now; -1: the peer is gone. Frames that went are empty afterwards. */
+static int try_send(struct router *router, const struct session *session, zmq_msg_t *header, zmq_msg_t *body,
+                    bool has_body)
+{
+        if (zmq_send(router->handle, session->routing, session->n_routing, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+                return errno == EAGAIN ? 0 : -1;
+        /* The first frame found the peer with room; what follows goes the same way or is dropped with it. */
+        if (zmq_msg_send(header, router->handle, ZMQ_DONTWAIT | (has_body ? ZMQ_SNDMORE : 0)) < 0)
+                return -1;
+        if (has_body && zmq_msg_send(body, router->handle, ZMQ_DONTWAIT) < 0)
+                return -1;
+        router->numbers.sent++;
+        return 1;
+}
+
+static void queue(struct router *router, struct session *session, zmq_msg_t *header, zmq_msg_t *body,
+                  bool has_body)
+{
+        struct pending *pending;
+        size_t bytes = zmq_msg_size(header) + zmq_msg_size(body);
+
+        if (session->n_pending >= ROUTER_PENDING_MAX ||
+            session->pending_bytes + bytes > ROUTER_PENDING_BYTES) {
+                router->numbers.dropped++;
+                session_lose(router, session);
+                return;
+        }
+        pending = xcalloc(1, sizeof(*pending));
+        zmq_msg_init(&pending->header);
+        zmq_msg_init(&pending->body);
+        zmq_msg_move(&pending->header, header);
+        zmq_msg_move(&pending->body, body);
+        pending->has_body = has_body;
+        pending->bytes = bytes;
+        if (!session->pending)
+                LL_PREPEND2(router->waiting, session, next_waiting);
+        DL_APPEND(session->pending, pending);
+        session->n_pending++;
+        session->pending_bytes += bytes;
+}
+
+void router_send(struct router *router, struct session_id to, struct buf *take_header,
+                 const struct shared_bytes *body)
+{
+        struct session *session;
+        zmq_msg_t header_frame, body_frame;
+        int went = 0;
+
+        HASH_FIND(by_id, router->by_id, &to, sizeof(to), session);
+        if (!session) {
+                router->numbers.dropped++;
+                buf_done(take_header);
+                return;
+        }
+        fill_header(&header_frame, take_header);
+        fill(&body_frame, body ? body->bytes : NULL, body ? body->n : 0);
+        if (!session->pending)
+                went = try_send(router, session, &header_frame, &body_frame, body != NULL);
+        if (went < 0)
+                session_lose(router, session);
+        else if (went == 0)
+                queue(router, session, &header_frame, &body_frame, body != NULL);
+        zmq_msg_close(&header_frame);
+        zmq_msg_close(&body_frame);
+}
+
+/* True: it has nothing waiting any more, or is gone. */
+static bool flush_session(struct router *router, struct session *session)
+{
+        while (session->pending) {
+                struct pending *first = session->pending;
+                int went = try_send(router, session, &first->header, &first->body, first->has_body);
+
+                if (went < 0) {
+                        session_lose(router, session);
+                        return true;
+                }
+                if (went == 0)
+                        return false;
+                DL_DELETE(session->pending, first);
+                session->n_pending--;
+                session->pending_bytes -= first->bytes;
+                pending_free(first);
+        }
+        LL_DELETE2(router->waiting, session, next_waiting);
+        return true;
+}
+
+bool router_flush(struct router *router)
+{
+        struct session *session, *next;
+
+        for (session = router->waiting; session; session = next) {
+                next = session->next_waiting;
+                flush_session(router, session);
+        }
+        return router->waiting != NULL;
+}
