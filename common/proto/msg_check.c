@@ -5,19 +5,13 @@
  * 2. finished: what `chunks` name is the whole body; `end` of chunks and files exists; the numbers of an end are one
  *    for all its tasks or one for each.
  * 3. run: entries of a grant are n_values for each of its tasks.
- * 4. job_spec: every array part has lo <= hi; input names are one path element; cwd is absolute. */
+ * 4. job_spec: array parts are ascending and disjoint and hold at most ARRAY_TASKS_MAX indexes; input names are one path element; cwd is absolute. */
 #include "proto/msg_fields.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-static uint64_t count_ranges(const struct range *ranges, size_t n)
-{
-        uint64_t count = 0;
-
-        for (size_t i = 0; i < n; i++) /* disjoint and below 2^53: cannot overflow */
-                count += ranges[i].hi - ranges[i].lo + 1;
-        return count;
-}
+#include "proto/array_text.h"
 
 static int check_input(const struct rec_input *input, struct err *err)
 {
@@ -33,9 +27,13 @@ static int check_input(const struct rec_input *input, struct err *err)
 
 int job_spec_check(const struct rec_job_spec *spec, struct err *err)
 {
-        for (size_t i = 0; i < spec->n_array; i++)
-                if (spec->array[i].lo > spec->array[i].hi)
-                        return err_set(err, ERR_BAD_FIELD, "field spec.array[%zu]: lo is above hi", i);
+        uint64_t tasks;
+
+        if (array_parts_check(spec->array, spec->n_array, &tasks, err) < 0)
+                return err_wrap(err, "field spec.array");
+        if (tasks > ARRAY_TASKS_MAX)
+                return err_set(err, ERR_BAD_FIELD, "field spec.array: a job has at most %" PRIu64 " tasks",
+                               ARRAY_TASKS_MAX);
         if (spec->cwd && spec->cwd[0] != '/')
                 return err_set(err, ERR_BAD_FIELD, "field spec.cwd is not an absolute path");
         for (size_t i = 0; i < spec->n_inputs; i++)
@@ -72,7 +70,7 @@ static bool fits(size_t n_numbers, uint64_t n_tasks)
 
 static int check_end(const struct rec_task_end *end, size_t at, struct err *err)
 {
-        uint64_t tasks = count_ranges(end->ranges, end->n_ranges);
+        uint64_t tasks = ranges_count(end->ranges, end->n_ranges);
 
         if (!fits(end->n_ago_us, tasks) || !fits(end->n_ran_us, tasks) || !fits(end->n_cpu_us, tasks) ||
             !fits(end->n_rss_kib, tasks))
@@ -115,7 +113,7 @@ static int check_run(const struct msg_run *run, struct err *err)
                 uint64_t values = grant->has_n_values ? grant->n_values : 1;
 
                 if (grant->n_entries &&
-                    grant->n_entries != values * count_ranges(grant->ranges, grant->n_ranges))
+                    grant->n_entries != values * ranges_count(grant->ranges, grant->n_ranges))
                         return err_set(err, ERR_BAD_FIELD,
                                        "field grants[%zu].entries: not n_values for each task", i);
         }
