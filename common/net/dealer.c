@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -63,6 +64,7 @@ struct dealer {
         bool struck; /* the attempt that is being given up ended in one */
         bool wants_out; /* the last send found no room: dealer_wait also waits for some */
         enum dealer_state state;
+        uint64_t sockets; /* made so far */
         uint64_t connections;
         uint64_t last_id;
         struct buf scratch;
@@ -151,8 +153,10 @@ static void close_socket(struct dealer *dealer)
 
 static int open_socket(struct dealer *dealer, struct err *err)
 {
-        static const char where[] = "inproc://monitor";
+        char where[48];
 
+        /* Another name each time: libzmq frees the old one in a thread of its own, later. */
+        snprintf(where, sizeof(where), "inproc://monitor-%" PRIu64, ++dealer->sockets);
         dealer->state = DEALER_CONNECTING;
         dealer->wants_out = false;
         dealer->socket = zmq_socket(dealer->context, ZMQ_DEALER);

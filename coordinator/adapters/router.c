@@ -7,8 +7,9 @@
  *     not served: such an id can pass from one peer to another while something waits for it.
  *  2. A session id is never used twice. A session is in `by_routing` and `by_id` until it is lost, in `by_fd` while its
  *     connection lives.
- *  3. The monitor is read before a new session is made: the I/O thread reports the end of a connection before it closes
- *     its descriptor, so `by_fd` never mixes up two connections that had the same number.
+ *  3. `live` follows the monitor: the (one) I/O thread reports a connection before any message of it, and an end before the
+ *     descriptor can become another connection's. The monitor is read before a new session is made, so a session whose
+ *     connection has ended already is known to be closed from the start.
  *  4. Sends never block. Messages of one session keep their order: while some wait, new ones queue behind them. */
 #include "adapters/router.h"
 
@@ -32,6 +33,7 @@
 /* Messages a peer in libzmq's pipes, each way. A message is up to 2 MiB, so the product bounds what one peer can make us
  * hold: few, because what is beyond waits at the peer (in) or in its own queue here (out). */
 #define PIPE_MESSAGES 64
+#define ZAP_ENFORCE_DOMAIN 93 /* in libzmq 4.3, but the header shows it to draft builds only */
 #define ROUTING_BYTES 5 /* 0 and four random-start counter bytes: what ROUTER makes */
 #define SMALL_BYTES 512 /* below, copying is cheaper than handing memory to the I/O thread */
 
@@ -66,6 +68,8 @@ struct router {
         struct session *by_routing, *by_id, *by_fd;
         struct session *waiting;
         struct session *closed;
+        bool *live; /* by descriptor: a connection was accepted and has not ended */
+        size_t live_cap;
         struct session_id *lost; /* ring of ids not told yet: lost[lost_at … n_lost) */
         size_t lost_at, n_lost, lost_cap;
         uint64_t last_id;
@@ -77,8 +81,6 @@ struct router {
 void router_init_library(void)
 {
         zsys_handler_set(NULL);
-        zsys_set_io_threads(1);
-        zsys_set_linger(LINGER_MS);
 }
 
 static int zmq_failed(struct err *err, const char *what)
@@ -91,7 +93,6 @@ static void set_options(zsock_t *socket, const struct key_pair *keys)
         zsock_set_router_mandatory(socket, 1); /* a send to nobody is an error, not silence */
         zsock_set_router_handover(socket, 0); /* nobody takes another's place */
         zsock_set_zap_domain(socket, ZAP_DOMAIN);
-        zsock_set_zap_enforce_domain(socket, 1); /* no answer by ZAP: no connection */
         zsock_set_curve_server(socket, 1);
         zsock_set_curve_publickey(socket, keys->public_key);
         zsock_set_curve_secretkey(socket, keys->secret_key);
@@ -106,10 +107,28 @@ static void set_options(zsock_t *socket, const struct key_pair *keys)
         zsock_set_ipv6(socket, 1);
 }
 
+/* Without an answer by ZAP there shall be no connection. Set and read back through libzmq: CZMQ 4.2.1 as Debian builds
+ * it has zsock_set_zap_enforce_domain, but as a function that does nothing. */
+static int guard(void *handle, struct err *err)
+{
+        int on = 1, curve = 0;
+        size_t bytes = sizeof(on);
+
+        if (zmq_setsockopt(handle, ZAP_ENFORCE_DOMAIN, &on, sizeof(on)) != 0)
+                return zmq_failed(err, "make the ZAP handler binding");
+        on = 0;
+        if (zmq_getsockopt(handle, ZAP_ENFORCE_DOMAIN, &on, &bytes) != 0 || on != 1 ||
+            zmq_getsockopt(handle, ZMQ_CURVE_SERVER, &curve, &bytes) != 0 || curve != 1)
+                return err_set(
+                        err, ERR_INTERNAL,
+                        "this libzmq does not guard the socket: ZAP_ENFORCE_DOMAIN or CURVE is missing");
+        return 0;
+}
+
 static int open_monitor(struct router *router, struct err *err)
 {
         static const char where[] = "inproc://router-monitor";
-        int events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+        int events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                      ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
         zsock_t *monitor;
 
@@ -138,12 +157,8 @@ struct router *router_new(const struct key_pair *keys, struct err *err)
         }
         router->handle = zsock_resolve(router->socket);
         set_options(router->socket, keys);
-        /* Without these two the socket would let anybody in, or let one peer's silence stop us: look, do not trust. */
-        if (zsock_zap_enforce_domain(router->socket) != 1 || zsock_curve_server(router->socket) != 1) {
-                err_set(err, ERR_INTERNAL,
-                        "this libzmq does not guard the socket: ZAP_ENFORCE_DOMAIN or CURVE is missing");
+        if (guard(router->handle, err) < 0)
                 return NULL;
-        }
         if (open_monitor(router, err) < 0)
                 return NULL;
         return STEAL(router);
@@ -209,6 +224,7 @@ void router_free(struct router *router)
         zsock_destroy(&router->socket);
         zap_free(router->zap);
         free(router->lost);
+        free(router->live);
         free(router);
 }
 
@@ -250,17 +266,32 @@ struct router_numbers router_numbers(const struct router *router)
 
 /* --- connections that end --- */
 
+static void session_close(struct router *router, struct session *session)
+{
+        session->fd = -1;
+        session->closed = true;
+        LL_PREPEND2(router->closed, session, next_closed);
+}
+
 static void on_disconnected(struct router *router, int fd)
 {
         struct session *session;
 
         HASH_FIND(by_fd, router->by_fd, &fd, sizeof(fd), session);
         if (!session)
-                return; /* it never said anything */
+                return; /* it has said nothing yet */
         HASH_DELETE(by_fd, router->by_fd, session);
-        session->fd = -1;
-        session->closed = true;
-        LL_PREPEND2(router->closed, session, next_closed);
+        session_close(router, session);
+}
+
+static void set_live(struct router *router, uint32_t fd, bool live)
+{
+        size_t was = router->live_cap;
+
+        GROW(router->live, router->live_cap, (size_t)fd + 1);
+        for (size_t i = was; i < router->live_cap; i++)
+                router->live[i] = false;
+        router->live[fd] = live;
 }
 
 static void read_monitor(struct router *router)
@@ -275,10 +306,12 @@ static void read_monitor(struct router *router)
         while (zmq_recv(monitor, &frame, sizeof(frame), ZMQ_DONTWAIT) == (int)sizeof(frame)) {
                 if (zmq_recv(monitor, where, sizeof(where), ZMQ_DONTWAIT) < 0)
                         break;
-                if (frame.event == ZMQ_EVENT_DISCONNECTED)
-                        on_disconnected(router, (int)frame.value);
+                if (frame.event == ZMQ_EVENT_ACCEPTED || frame.event == ZMQ_EVENT_DISCONNECTED)
+                        set_live(router, frame.value, frame.event == ZMQ_EVENT_ACCEPTED);
                 else
                         router->numbers.bad_handshakes++;
+                if (frame.event == ZMQ_EVENT_DISCONNECTED)
+                        on_disconnected(router, (int)frame.value);
         }
 }
 
@@ -311,12 +344,14 @@ static struct session *session_new(struct router *router, zmq_msg_t *id, const c
         read_monitor(router);
         HASH_ADD(by_routing, router->by_routing, routing, n, session);
         HASH_ADD(by_id, router->by_id, id, sizeof(session->id), session);
-        if (session->fd >= 0) {
-                HASH_FIND(by_fd, router->by_fd, &session->fd, sizeof(session->fd), other);
-                if (other) /* its end was not reported: it cannot live, its descriptor is another's */
-                        on_disconnected(router, session->fd);
-                HASH_ADD(by_fd, router->by_fd, fd, sizeof(session->fd), session);
+        if (session->fd < 0 || (size_t)session->fd >= router->live_cap || !router->live[session->fd]) {
+                session_close(router, session); /* gone already; what it said is served */
+                return session;
         }
+        HASH_FIND(by_fd, router->by_fd, &session->fd, sizeof(session->fd), other);
+        if (other) /* it spoke after its end, and its descriptor is this one's now */
+                on_disconnected(router, session->fd);
+        HASH_ADD(by_fd, router->by_fd, fd, sizeof(session->fd), session);
         return session;
 }
 

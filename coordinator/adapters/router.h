@@ -22,7 +22,7 @@ struct router;
 #define ROUTER_PENDING_BYTES                                                                                 \
         ((size_t)16 * 1024 * 1024) /* and their bytes; beyond either its session is lost */
 
-/* Once per process, before anything of CZMQ: our own signal handling stays, one I/O thread. */
+/* Once per process, before anything of CZMQ: signal handling stays ours. */
 void router_init_library(void);
 
 /* ZAP is running and the socket guarded when this returns; nobody can connect before router_bind. */

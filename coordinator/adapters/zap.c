@@ -187,6 +187,8 @@ void zap_free(struct zap *zap)
         if (!zap)
                 return;
         zactor_destroy(&zap->actor);
+        if (zap->handler)
+                zsock_unbind(zap->handler, ZAP_ENDPOINT); /* now, not when libzmq's reaper comes by: the place is free */
         zsock_destroy(&zap->handler);
         HASH_ITER (hh, zap->keys, known, next_known) {
                 HASH_DEL(zap->keys, known);
