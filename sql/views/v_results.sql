@@ -1,0 +1,25 @@
+-- One row a task whose newest attempt gave a result.
+CREATE OR REPLACE SQL SECURITY DEFINER VIEW v_results AS
+SELECT d.job_id AS job_id,
+  d.task_index AS task_index,
+  CAST(CONVERT(unseal(1, j.name, j.wrapped_key, q.s, j.owner, j.job_id, 0, 0, 0, 0, 0) USING utf8mb4) AS CHAR(255))
+    COLLATE utf8mb4_nopad_bin AS job_name,
+  o.name AS owner,
+  ELT(scoped(q.d, t.owner, t.status),
+    'held', 'waiting', 'queued', 'running', 'succeeded', 'failed', 'timeout', 'oom', 'lost', 'cancelled', 'aborted') AS status,
+  CONVERT(unseal_entry(4, c.payload, j.wrapped_key, q.d, c.owner, c.job_id, 0, 0, 0, c.seq, 0,
+      (d.task_index - 1) MOD j.entries_per_chunk) USING utf8mb4)
+    COLLATE utf8mb4_nopad_bin AS entry,
+  CONVERT(unseal(5, d.payload, j.wrapped_key, q.d, d.owner, d.job_id, d.task_index, d.attempt, 0, 0, 0) USING utf8mb4)
+    COLLATE utf8mb4_nopad_bin AS result,
+  TIMESTAMPADD(MICROSECOND, scoped(q.d, d.owner, NULLIF(d.recorded_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS recorded_at
+FROM (SELECT me() AS m, scope(1) AS s, scope(2) AS d LIMIT 1) q
+JOIN Visible v ON v.principal = q.m AND v.what = 2
+JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
+JOIN Tasks t ON t.job_id = j.job_id
+JOIN Data d ON d.job_id = t.job_id AND d.task_index = t.task_index AND d.kind = 1 AND d.attempt = t.attempt
+  AND d.seq = 0 AND d.part = 0
+LEFT JOIN Principals o ON o.principal = scoped(q.d, j.owner, j.owner)
+LEFT JOIN JobData c ON c.job_id = j.job_id AND c.part = 0
+  AND c.seq = (d.task_index - 1) DIV NULLIF(j.entries_per_chunk, 0)
+;;
