@@ -46,7 +46,7 @@ UNIT_SRC := $(call src,tests/unit/test_*.c)
 SIM_SRC := $(call src,tests/sim/*.c)
 CONTRACT_SRC := $(call src,tests/contract/test_*.c)
 FUZZ_SRC := $(call src,tests/fuzz/fuzz_*.c)
-BENCH_SRC := $(call src,tests/bench/bench_*.c)
+BENCH_SRC := $(call src,tests/bench/bench_*.c tests/bench/drive_*.c)
 SQL_FILES := $(call src,sql/migrations/*.sql sql/queries/*.sql sql/views/*.sql)
 
 BINS := jobsubmit jobctl jobworker jobcoordinator

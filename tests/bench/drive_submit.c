@@ -1,0 +1,154 @@
+/* Drives a running coordinator as one connected client, for run.sh:
+ *
+ *   drive_submit latency N     N no-op jobs of one task, one after the other, each until its end is known:
+ *                              prints "p50_us p99_us"
+ *   drive_submit single N M    N no-op jobs of one task, M in a message; prints the microseconds until all of them
+ *                              were acknowledged
+ *   drive_submit array N       one array of N no-op tasks: prints the microseconds until it was acknowledged, and its id
+ *
+ * The profile is $JOBMILL_PROFILE. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "net/client.h"
+
+#define WAIT_MS 60000
+#define KEY_BYTES 64
+
+static void die(const struct err *err)
+{
+        fprintf(stderr, "drive_submit: %s\n", err->text);
+        exit(err_exit_code(err->code));
+}
+
+/* A key that no other run has used. */
+static void fill_key(char key[KEY_BYTES], uint64_t n)
+{
+        snprintf(key, KEY_BYTES, "drive-%" PRId64 "-%d-%" PRIu64, clock_wall_us(), (int)getpid(), n);
+}
+
+static uint64_t submit(struct client *client, uint64_t first, size_t n_jobs, struct rec_array_part *array)
+{
+        struct rec_job_spec noop = {
+                .type = TASK_TYPE_NOOP, .has_type = true, .array = array, .n_array = array ? 1 : 0
+        };
+        struct rec_new_job *jobs = xcalloc(n_jobs, sizeof(*jobs));
+        char(*keys)[KEY_BYTES] = xcalloc(n_jobs, sizeof(*keys));
+        struct msg request = { .kind = MSG_submit };
+        struct err err = { 0 };
+        struct msg *answer;
+        uint64_t job;
+
+        for (size_t i = 0; i < n_jobs; i++) {
+                fill_key(keys[i], first + i);
+                jobs[i] = (struct rec_new_job){ .key = keys[i], .n_key = strlen(keys[i]), .spec = &noop };
+        }
+        request.u.submit.jobs = jobs;
+        request.u.submit.n_jobs = n_jobs;
+        answer = client_call(client, &request, WAIT_MS, &err);
+        if (!answer)
+                die(&err);
+        if (answer->kind != MSG_submitted) {
+                fprintf(stderr, "drive_submit: answered by %s\n", msg_op(answer->kind));
+                exit(70);
+        }
+        job = answer->u.submitted.jobs[0].job;
+        msg_free(answer);
+        free(keys);
+        free(jobs);
+        return job;
+}
+
+static void await_end(struct client *client, uint64_t job)
+{
+        struct msg request = { .kind = MSG_watch, .u.watch = { .job = job, .has_job = true } };
+        struct err err = { 0 };
+        struct msg *event = client_call(client, &request, WAIT_MS, &err);
+        bool resumed = false;
+        bool done = false;
+
+        for (;;) {
+                if (!event)
+                        die(&err);
+                done = event->kind == MSG_event && event->u.event.done;
+                msg_free(event);
+                if (done)
+                        return;
+                event = client_next(client, WAIT_MS, &resumed, &err);
+        }
+}
+
+static int by_value(const void *a, const void *b)
+{
+        int64_t x = *(const int64_t *)a;
+        int64_t y = *(const int64_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+static void measure_latency(struct client *client, size_t n)
+{
+        int64_t *took_us = xcalloc(n, sizeof(*took_us));
+
+        for (size_t i = 0; i < n; i++) {
+                int64_t start_us = clock_mono_us();
+
+                await_end(client, submit(client, i, 1, NULL));
+                took_us[i] = clock_mono_us() - start_us;
+        }
+        qsort(took_us, n, sizeof(*took_us), by_value);
+        printf("%" PRId64 " %" PRId64 "\n", took_us[n / 2], took_us[n * 99 / 100]);
+        free(took_us);
+}
+
+static void measure_single(struct client *client, size_t n, size_t per_message)
+{
+        int64_t start_us = clock_mono_us();
+
+        for (size_t done = 0; done < n; done += per_message)
+                submit(client, done, n - done < per_message ? n - done : per_message, NULL);
+        printf("%" PRId64 "\n", clock_mono_us() - start_us);
+}
+
+static void measure_array(struct client *client, size_t n)
+{
+        struct rec_array_part part = { .lo = 1, .has_lo = true, .hi = n, .has_hi = true };
+        int64_t start_us = clock_mono_us();
+        uint64_t job = submit(client, 0, 1, &part);
+
+        printf("%" PRId64 " %" PRIu64 "\n", clock_mono_us() - start_us, job);
+}
+
+int main(int argc, char **argv)
+{
+        const char *path = getenv("JOBMILL_PROFILE");
+        struct err err = { 0 };
+        size_t n = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+        size_t per_message = argc > 3 ? strtoul(argv[3], NULL, 10) : 1;
+        struct profile *profile;
+        struct client *client;
+
+        if (!path || n == 0 || per_message == 0) {
+                fprintf(stderr, "usage: JOBMILL_PROFILE=FILE drive_submit latency N | single N PER_MESSAGE | "
+                                "array N\n");
+                return 64;
+        }
+        profile = profile_load(path, &err);
+        client = profile ? client_open(profile, 10000, &err) : NULL;
+        if (!client)
+                die(&err);
+        if (strcmp(argv[1], "latency") == 0)
+                measure_latency(client, n);
+        else if (strcmp(argv[1], "array") == 0)
+                measure_array(client, n);
+        else
+                measure_single(client, n, per_message);
+        client_free(client);
+        profile_free(profile);
+        return 0;
+}
