@@ -114,8 +114,10 @@ new_user() { must jobctl user add "$1" --role "$2" --profile-out "$T/$1.profile"
 as() { # NAME COMMAND…
         JOBMILL_PROFILE=$T/$1.profile "${@:2}"
 }
-# job_status ID: the word of `jobctl show`
-job_status() { sql "SELECT status FROM v_jobs WHERE job_id=$1" 2>/dev/null || jobctl --json show "$1" | sed -n 's/.*"status": *"\([a-z]*\)".*/\1/p'; }
+# ask QUERY: through the views, as the caller (JOBMILL_PROFILE); comma-separated, no header
+ask() { jobctl sql --csv "$1" | tail -n +2; }
+# job_status ID: as people see it
+job_status() { ask "SELECT status FROM v_jobs WHERE job_id=$1"; }
 
 # --- the end --------------------------------------------------------------------------------------------------
 finished=
