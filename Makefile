@@ -34,6 +34,10 @@ LDFLAGS_ALL := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 LIBS_COMMON := -lczmq -lzmq -ljson-c -lcrypto -lz -lpthread -lm
 LIBS_COORDINATOR := -lmariadb $(LIBS_COMMON)
 
+# V=1 prints the commands themselves.
+Q := $(if $(V),,@)
+say = @printf '%-6s %s\n' $(1) '$(2)'
+
 src = $(sort $(wildcard $(1)))
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
@@ -75,14 +79,17 @@ setup: $(SETUP)
 # --- compiling ------------------------------------------------------------------------------------------------
 $(B)/obj/%.o: %.c | $(SETUP)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,cc,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 $(B)/obj/gen/%.o: $(B)/gen/%.c | $(SETUP)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,cc,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 # SQL text travels inside the coordinator.
 $(B)/gen/sql_files.c: sql/embed.sh $(SQL_FILES) | $(SETUP)
 	@mkdir -p $(@D)
-	bash sql/embed.sh $(SQL_FILES) > $@
+	$(call say,embed,$@)
+	$(Q)bash sql/embed.sh $(SQL_FILES) > $@
 
 $(B)/lib/libcommon.a: $(call obj,$(COMMON_SRC))
 $(B)/lib/libcli.a: $(call obj,$(CLI_SRC))
@@ -90,12 +97,14 @@ $(B)/lib/libcoordinator.a: $(call obj,$(COORDINATOR_SRC)) $(B)/obj/gen/sql_files
 $(B)/lib/libworker.a: $(call obj,$(WORKER_SRC))
 $(B)/lib/%.a:
 	@mkdir -p $(@D)
+	$(call say,ar,$@)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 define link
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1)
+	$(call say,link,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1)
 endef
 $(B)/bin/jobsubmit $(B)/bin/jobctl: $(B)/bin/%: $(B)/obj/common/cli/main_%.o $(B)/lib/libcli.a $(B)/lib/libcommon.a
 	$(call link,$(LIBS_COMMON))
@@ -107,10 +116,12 @@ $(B)/bin/jobcoordinator: $(B)/obj/coordinator/main.o $(B)/lib/libcoordinator.a $
 UDF_OBJ := $(patsubst %.c,build/obj-udf/%.o,$(UDF_SRC))
 build/obj-udf/%.o: %.c | $(SETUP)
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -fsanitize=% -fno-sanitize-recover=all,$(ALL_CFLAGS)) -MMD -MP -c $< -o $@
+	$(call say,cc,$@)
+	$(Q)$(CC) $(filter-out -fsanitize=% -fno-sanitize-recover=all,$(ALL_CFLAGS)) -MMD -MP -c $< -o $@
 $(UDF): $(UDF_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -shared -o $@ $^ -lcrypto -Wl,--as-needed
+	$(call say,link,$@)
+	$(Q)$(CC) -shared -o $@ $^ -lcrypto -Wl,--as-needed
 
 # --- tests ----------------------------------------------------------------------------------------------------
 $(B)/tests/unit/%: $(B)/obj/tests/unit/%.o $(B)/lib/libcoordinator.a $(B)/lib/libworker.a $(B)/lib/libcli.a $(B)/lib/libcommon.a
