@@ -14,13 +14,13 @@ common/net            base,proto,net                        czmq
 common/cli            base,proto,crypt,net,cli              json,zlib
 coordinator/core      base,proto,core                       -                          pure
 coordinator/adapters  base,proto,crypt,net,core,adapters    one:czmq,mariadb,json,openssl
-coordinator           base,proto,crypt,net,core,adapters    -
+coordinator           base,proto,crypt,net,core,adapters,coordinator  czmq
 worker/core           base,proto,core                       -                          pure
 worker/adapters       base,proto,net,crypt,core,adapters    one:czmq,json
 worker/exec           base,proto,crypt,core,exec            -
 worker/tasks          base,proto,core,exec,tasks            -
-worker                base,proto,crypt,net,core,adapters,exec,tasks  -
-sql/udf               base,crypt,udf                        mariadb
+worker                base,proto,crypt,net,core,adapters,exec,tasks,worker  -
+sql/udf               base,crypt,udf                        mariadb,openssl
 END
 }
 

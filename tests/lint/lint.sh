@@ -15,7 +15,7 @@ analysis() {
         mkdir -p build/cppcheck
         cppcheck --quiet -j 2 --cppcheck-build-dir=build/cppcheck --std=c11 --enable=warning,performance,portability \
                 --error-exitcode=1 --inline-suppr --suppressions-list=$lint/cppcheck.suppressions \
-                --library=posix -D_GNU_SOURCE -DJOBMILL_VERSION='""' -I. -Icommon -Icoordinator -Iworker "${sources[@]}"
+                --library=posix --library=$lint/cppcheck.cfg -D_GNU_SOURCE -DJOBMILL_VERSION='""' -I. -Icommon -Icoordinator -Iworker "${sources[@]}"
 }
 layers() { bash $lint/layers.sh; }
 sizes() { bash $lint/stats.sh --limits; }
@@ -27,14 +27,14 @@ headers_alone() {
         done
         return $bad
 }
-# File-scope data is constant: nothing of ours lies in .data or .bss.
+# File-scope data is constant: nothing of ours lies in .data or .bss. (The log has to know where it goes.)
 globals() {
         local archive bad=0
         for archive in build/lib/*.a; do
                 [ -e "$archive" ] || continue
                 objdump -t "$archive" | awk -v archive="$archive" '
                         / file format / { object = $1 }
-                        $(NF - 2) ~ /^\.(data|bss)(\..*)?$/ && $(NF - 2) !~ /^\.data\.rel\.ro/ && $(NF - 1) !~ /^0+$/ {
+                        NF > 3 && object != "log.o:" && $(NF - 2) ~ /^\.(data|bss)(\..*)?$/ && $(NF - 2) !~ /^\.data\.rel\.ro/ && $(NF - 1) !~ /^0+$/ {
                                 printf "%s%s changeable file-scope data: %s\n", archive, object, $NF
                                 bad = 1
                         }

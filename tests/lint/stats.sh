@@ -22,6 +22,8 @@ functions() { # LINES FILE:LINE NAME, of product code
 excused() { # FILE LINE LINES: a flat switch or table
         sed -n "$(($2 > 4 ? $2 - 4 : 1)),$(($2 + $3))p" "$1" | grep -qE 'flat (switch|table)'
 }
+# Headers that say in one place what a whole core knows, or every operation of the store: split they would say less.
+long_headers=' coordinator/core/state.h coordinator/core/store_op.h worker/core/wstate.h '
 past_limits() {
         local n where name file lines
         functions | sort -rn | while read -r n where name; do
@@ -32,7 +34,7 @@ past_limits() {
         for file in "${files[@]}"; do
                 lines=$(wc -l <"$file")
                 case $file in
-                *.h) [ "$lines" -le 150 ] || echo "$file: $lines lines, a header has at most 150" ;;
+                *.h) [ "$lines" -le 150 ] || [[ $lines -le 320 && $long_headers == *" $file "* ]] || echo "$file: $lines lines, a header has at most 150" ;;
                 *) [ "$lines" -le 600 ] || echo "$file: $lines lines, at most 600" ;;
                 esac
         done
