@@ -153,22 +153,27 @@ static int grant_views(struct db *db, const struct account *account, const struc
         return 0;
 }
 
+static int make_account(struct db *db, const struct account *account, const struct views *views, struct err *err)
+{
+        if (*account->hash && create_account(db, account, err) < 0)
+                return -1;
+        return grant_views(db, account, views, err);
+}
+
 static int bring_about(struct db *db, const struct account *account, const struct views *views, struct err *err)
 {
         uint64_t foreign = 0;
 
         if (account->has_sql == 2)
                 return drop_account(db, account, err);
-        if (*account->hash) {
-                if (is_foreign(db, account, &foreign, err) < 0)
-                        return -1;
-                if (foreign)
-                        return settle(db, account, false, err);
-                if (create_account(db, account, err) < 0)
-                        return -1;
-        }
-        if (grant_views(db, account, views, err) < 0)
+        if (*account->hash && is_foreign(db, account, &foreign, err) < 0)
                 return -1;
+        if (foreign)
+                return settle(db, account, false, err);
+        if (make_account(db, account, views, err) < 0) {
+                /* Without the right to make accounts there is none, and `jobctl user ls` says so. */
+                return db_fate(db) == DB_FATE_BROKEN ? settle(db, account, false, err) : -1;
+        }
         return settle(db, account, true, err);
 }
 

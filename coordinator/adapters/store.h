@@ -25,6 +25,8 @@ struct store *store_open(const struct store_config *config, const struct keyring
 void store_free(struct store *store); /* ends the thread first */
 DEFINE_CLEANUP(struct store, store_free)
 uint64_t store_epoch(const struct store *store);
+/* Durability settings that --dev let pass, for a loud line; empty: none. Borrowed. */
+const char *store_relaxed(const struct store *store);
 
 /* Everything that a coordinator needs to go on, as events in the order of event.h; the last is EVENT_REPLAY_DONE,
  * for which the store fills epoch, install and next_job and the app the rest. */

@@ -63,3 +63,6 @@ SELECT epoch FROM Coordinator WHERE part = 0
 -- name: setup_has_admin
 SELECT COUNT(*) FROM Members m JOIN Principals p ON p.principal = m.principal JOIN Nodes n ON n.principal = p.principal
 WHERE m.role = 1 AND p.active = 1 AND n.revoked = 0 AND n.is_worker = 0
+
+-- name: init_next
+SELECT COALESCE((SELECT MAX(principal) FROM Principals), 0) + 1, COALESCE((SELECT MAX(key_id) FROM Nodes), 0) + 1

@@ -1,0 +1,49 @@
+/* What the files of the store share. */
+#ifndef ADAPTERS_STORE_INTERNAL_H
+#define ADAPTERS_STORE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "adapters/db.h"
+#include "adapters/store.h"
+#include "adapters/store_writer.h"
+
+struct store {
+        char *option_file, *database;
+        struct db_target target;
+        const struct keyring *keyring; /* borrowed */
+        uint64_t epoch;
+        char *relaxed; /* settings that --dev let pass; empty: none */
+
+        /* The thread's alone once it runs. */
+        struct db *db;
+        struct store_writer writer;
+        bool accounts_wanted; /* accounts of MariaDB are to be brought about after the commit */
+        unsigned jitter;      /* state of rand_r */
+
+        /* Between the coordinator's thread and the store's. */
+        pthread_t thread;
+        bool started;
+        bool busy; /* the coordinator's thread only */
+        pthread_mutex_t lock;
+        pthread_cond_t wake;
+        struct store_batch *in, *out;
+        bool stopping;
+        int64_t down_since_us; /* monotonic; 0: the database answers */
+        int64_t batch_since_us;
+        int event_fd;
+};
+
+/* Settings, schema, views, the installation's row: what both store_open and store_init begin with. */
+struct db *store_prepare(const struct store_config *config, const struct keyring *keyring, struct buf *relaxed,
+                         struct err *err) MUST_CHECK;
+
+/* One batch as one transaction, run again as often as it takes. False: it failed for good (batch->err says why). */
+bool store_run(struct store *store, struct store_batch *batch);
+
+/* The job with this number as it stands, its spec decoded; *ret_found false: there is none. */
+struct replay_job;
+int store_read_job(struct db *db, struct store_keys *keys, struct sealer *sealer, struct job_id job,
+                   struct replay_job *ret_job, bool *ret_found, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,189 @@
+/* Writing jobs: their row, tags and chunks. What says something is sealed here, under a key made for the job. */
+#include <string.h>
+
+#include "adapters/store_writer.h"
+#include "base/xalloc.h"
+
+static struct seal_place place_of(enum seal_kind kind, struct job_id job, struct principal_id owner)
+{
+        return (struct seal_place){ .kind = kind, .owner = owner.n, .job = job.n };
+}
+
+static int put_tags(struct store_writer *writer, struct db *db, struct job_id job, struct principal_id owner,
+                    const struct rec_job_spec *spec, struct err *err)
+{
+        struct db_args *args = &writer->rows[ROWS_TAG];
+
+        for (size_t i = 0; i < spec->n_tags; i++) {
+                struct seal_place place = place_of(SEAL_TAG, job, owner);
+                size_t n = strlen(spec->tags[i]);
+                uint8_t hash[NAME_HASH_BYTES];
+
+                place.part = (uint32_t)i;
+                keyring_name_hash(writer->keyring, "tag", spec->tags[i], n, hash);
+                db_put_u64(args, job.n);
+                db_put_u64(args, i);
+                db_put_u64(args, owner.n);
+                db_put_bytes(args, hash, sizeof(hash));
+                if (store_put_sealed(writer, db, ROWS_TAG, &place, spec->tags[i], n, err) < 0)
+                        return -1;
+        }
+        return store_row_added(writer, db, ROWS_TAG, err);
+}
+
+static void put_numbers(struct db_args *args, const struct store_job_new *job, const struct rec_job_spec *spec)
+{
+        const struct job_state *state = &job->state;
+
+        db_put_u64(args, job->job.n);
+        db_put_u64(args, job->owner.n);
+        db_put_str(args, spec->queue ? spec->queue : "default");
+        db_put_u64(args, spec->type);
+        db_put_u64(args, job->loading);
+        db_put_u64(args, state->status);
+        db_put_i64(args, spec->has_priority ? spec->priority : 0);
+        db_put_u64(args, spec->has_cpus ? spec->cpus : 1);
+        db_put_u64(args, spec->has_max_running ? spec->max_running : 0);
+        db_put_u64(args, job->tasks);
+        db_put_u64(args, state->held);
+        db_put_u64(args, state->waiting);
+        db_put_u64(args, state->queued);
+        db_put_u64(args, state->running);
+        db_put_u64(args, state->succeeded);
+        db_put_u64(args, state->failed);
+        db_put_u64(args, state->timeout);
+        db_put_u64(args, state->oom);
+        db_put_u64(args, state->lost);
+        db_put_u64(args, state->cancelled);
+        db_put_u64(args, state->aborted);
+        db_put_u64(args, state->mark);
+        db_put_u64(args, state->low);
+        db_put_u64(args, state->materialised);
+        db_put_i64(args, job->submitted_us);
+        db_put_i64(args, state->started_us);
+        db_put_i64(args, state->ended_us);
+        db_put_u64(args, state->ending);
+        db_put_u64(args, state->ending_reason);
+        db_put_u64(args, job->chunks);
+        db_put_u64(args, spec->has_entries ? (spec->has_entries_per_chunk ? spec->entries_per_chunk : spec->entries) : 0);
+}
+
+/* A job's name is what was given, else the word of its type: v_jobs.name is never empty. */
+static const char *name_of(const struct rec_job_spec *spec)
+{
+        return spec->name ? spec->name : task_type_word(spec->type);
+}
+
+static int put_sealed_parts(struct store_writer *writer, struct db *db, const struct store_job_new *job,
+                            const uint8_t wrapped[WRAPPED_KEY_BYTES], struct err *err)
+{
+        const struct rec_job_spec *spec = &job->spec->spec;
+        struct db_args *args = &writer->rows[ROWS_JOB];
+        CLEANUP_BUF struct buf json = { 0 };
+        struct seal_place name = place_of(SEAL_JOB_NAME, job->job, job->owner),
+                          comment = place_of(SEAL_JOB_COMMENT, job->job, job->owner),
+                          whole = place_of(SEAL_JOB_SPEC, job->job, job->owner);
+        uint8_t hash[NAME_HASH_BYTES];
+
+        keyring_name_hash(writer->keyring, "name", name_of(spec), strlen(name_of(spec)), hash);
+        db_put_bytes(args, hash, sizeof(hash));
+        if (store_put_sealed(writer, db, ROWS_JOB, &name, name_of(spec), strlen(name_of(spec)), err) < 0)
+                return -1;
+        if (!spec->comment)
+                db_put_bytes(args, "", 0);
+        else if (store_put_sealed(writer, db, ROWS_JOB, &comment, spec->comment, strlen(spec->comment), err) < 0)
+                return -1;
+        db_put_bytes(args, wrapped, WRAPPED_KEY_BYTES);
+        job_spec_encode(spec, &json);
+        return store_put_sealed(writer, db, ROWS_JOB, &whole, json.bytes, json.n, err);
+}
+
+int store_job_new(struct store_writer *writer, struct db *db, const struct store_job_new *job, struct err *err)
+{
+        struct db_args *submission = &writer->rows[ROWS_SUBMISSION];
+        uint8_t wrapped[WRAPPED_KEY_BYTES];
+        struct data_key key;
+
+        if (store_keys_make(writer->keys, job->job.n, &key, wrapped, err) < 0)
+                return -1;
+        explicit_bzero(&key, sizeof(key));
+        db_put_u64(submission, job->owner.n);
+        db_put_bytes(submission, job->key_hash, sizeof(job->key_hash));
+        db_put_bytes(submission, job->digest, sizeof(job->digest));
+        db_put_u64(submission, job->job.n);
+        put_numbers(&writer->rows[ROWS_JOB], job, &job->spec->spec);
+        if (put_sealed_parts(writer, db, job, wrapped, err) < 0 ||
+            store_row_added(writer, db, ROWS_JOB, err) < 0)
+                return -1;
+        return put_tags(writer, db, job->job, job->owner, &job->spec->spec, err);
+}
+
+int store_job_chunk(struct store_writer *writer, struct db *db, const struct store_chunk *chunk, struct err *err)
+{
+        struct db_args *args = &writer->rows[ROWS_CHUNK];
+        struct seal_place place = place_of(SEAL_JOB_CHUNK, chunk->job, chunk->owner);
+
+        place.part = chunk->part;
+        place.seq = chunk->seq;
+        db_put_u64(args, chunk->job.n);
+        db_put_u64(args, chunk->part);
+        db_put_u64(args, chunk->seq);
+        db_put_u64(args, chunk->owner.n);
+        if (store_put_sealed(writer, db, ROWS_CHUNK, &place, chunk->bytes, chunk->n_bytes, err) < 0)
+                return -1;
+        return store_row_added(writer, db, ROWS_CHUNK, err);
+}
+
+static int run_for_job(struct db *db, const char *statement, struct job_id job, uint64_t each, struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args;
+
+        db_args_init(&args, "job:u");
+        db_put_u64(&args, job.n);
+        return store_write_now(db, statement, &args, each, err);
+}
+
+int store_job_live(struct store_writer *writer, struct db *db, struct job_id job, struct err *err)
+{
+        if (store_flush_upto(writer, db, ROWS_CHUNK, err) < 0)
+                return -1;
+        return run_for_job(db, "job_live", job, 1, err);
+}
+
+int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job, struct err *err)
+{
+        static const char *const PARTS[] = { "job_drop_tasks", "job_drop_data", "job_drop_tags",
+                                             "job_drop_submission" };
+
+        if (store_writer_flush(writer, db, err) < 0)
+                return -1;
+        for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
+                if (run_for_job(db, PARTS[i], job, 0, err) < 0)
+                        return -1;
+        return run_for_job(db, "job_drop", job, 1, err);
+}
+
+int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job, struct principal_id owner,
+                   const struct rec_job_spec *spec, struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_BUF struct buf json = { 0 };
+        struct seal_place place = place_of(SEAL_JOB_SPEC, job, owner);
+        struct data_key key;
+        size_t begun;
+
+        if (store_flush_upto(writer, db, ROWS_JOB, err) < 0 ||
+            store_keys_get(writer->keys, db, job.n, &key, err) < 0)
+                return -1;
+        job_spec_encode(spec, &json);
+        db_args_init(&args, "job:u priority:i cpus:u max_running:u spec:b");
+        db_put_u64(&args, job.n);
+        db_put_i64(&args, spec->has_priority ? spec->priority : 0);
+        db_put_u64(&args, spec->has_cpus ? spec->cpus : 1);
+        db_put_u64(&args, spec->has_max_running ? spec->max_running : 0);
+        begun = db_put_begin(&args);
+        if (seal(writer->sealer, &key, &place, json.bytes, json.n, &args.bytes, err) < 0)
+                return -1;
+        db_put_end(&args, begun);
+        return store_write_now(db, "job_spec", &args, 1, err);
+}

@@ -1,0 +1,289 @@
+/* One batch as one transaction, and what becomes of it when something goes wrong.
+ *
+ * 1. A transaction begins by reading the epoch with a shared lock: another coordinator that has raised it, or is about
+ *    to, and this one can never both commit.
+ * 2. Any error rolls back everything, and the whole batch runs again: half a transaction never commits (after a lock
+ *    wait timeout COMMIT alone would do that).
+ * 3. A COMMIT that was not answered may have happened. Writers holds the number of the last batch that did: it is
+ *    read, with a lock that waits for the dying connection's transaction, before the batch may run again.
+ * 4. While the database is down the batch stays here and is tried without end. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "adapters/db_setup.h"
+#include "adapters/store_internal.h"
+#include "base/clock.h"
+#include "base/failpoint.h"
+
+#define AGAIN_MAX 100          /* deadlocks and lock waits (5 s each): minutes of somebody else's lock, not for ever */
+#define PAUSE_FIRST_MS 10
+#define PAUSE_MAX_MS 2000
+
+enum outcome { DONE, AGAIN, DOWN, UNKNOWN, FAILED };
+
+static bool is_question(const struct store_op *op)
+{
+        switch ((int)op->kind) {
+        case STORE_WAS_ENDED:
+        case STORE_FIND_KEY:
+        case STORE_FIND_JOB:
+        case STORE_FIND_ACCOUNT:
+                return true;
+        default:
+                return false;
+        }
+}
+
+struct content { /* what a batch holds, for the crash points and for what it needs */
+        bool changes, submit, grant, result, accounts;
+};
+
+static struct content content_of(const struct store_batch *batch)
+{
+        struct content content = { 0 };
+
+        for (const struct store_op *op = batch->first; op; op = op->next) {
+                content.changes |= !is_question(op);
+                content.submit |= op->kind == STORE_JOB_NEW;
+                content.result |= op->kind == STORE_TASK_END;
+                content.grant |= op->kind == STORE_TASK_STATE && op->u.task_state.status == TASK_STATUS_RUNNING;
+                content.accounts |= op->kind == STORE_PRINCIPAL &&
+                                    (*op->u.principal.sql_hash || op->u.principal.drop_sql);
+        }
+        return content;
+}
+
+static void crash_points_before(struct content content)
+{
+        if (content.submit)
+                FAILPOINT("coordinator.submit.before_commit");
+        if (content.grant)
+                FAILPOINT("coordinator.grant.before_commit");
+        if (content.result)
+                FAILPOINT("coordinator.result.before_commit");
+}
+
+static void crash_points_after(struct content content)
+{
+        if (content.submit)
+                FAILPOINT("coordinator.submit.after_commit");
+        if (content.grant)
+                FAILPOINT("coordinator.grant.after_commit");
+        if (content.result)
+                FAILPOINT("coordinator.result.after_commit");
+}
+
+static int check_fence(struct store *store, struct err *err)
+{
+        uint64_t epoch = 0;
+
+        if (db_number(store->db, "fence", NULL, &epoch, err) < 0)
+                return -1;
+        if (epoch == store->epoch)
+                return 0;
+        return err_set(err, ERR_FENCED, "another coordinator has taken over (epoch %" PRIu64 ", ours is %" PRIu64 ")",
+                       epoch, store->epoch);
+}
+
+static void name_batch(struct db_args *args, const struct store *store, const struct store_batch *batch)
+{
+        db_args_init(args, "epoch:u batch:u");
+        db_put_u64(args, store->epoch);
+        db_put_u64(args, batch->number);
+}
+
+static int put_writer(struct store *store, const struct store_batch *batch, struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args;
+
+        name_batch(&args, store, batch);
+        return db_write(store->db, "writer_put", &args, NULL, err);
+}
+
+static int write_all(struct store *store, struct store_batch *batch, bool changes, struct err *err)
+{
+        if (changes && check_fence(store, err) < 0)
+                return -1;
+        for (struct store_op *op = batch->first; op; op = op->next)
+                if (store_write(&store->writer, store->db, op, err) < 0)
+                        return -1;
+        if (store_writer_flush(&store->writer, store->db, err) < 0)
+                return -1;
+        return changes ? put_writer(store, batch, err) : 0;
+}
+
+static enum outcome outcome_of(const struct store *store, const struct err *err)
+{
+        if (err->code != ERR_UNREACHABLE && err->code != ERR_INTERNAL)
+                return FAILED; /* STALE, FENCED, damaged keys */
+        switch (db_fate(store->db)) {
+        case DB_FATE_AGAIN:
+                return AGAIN;
+        case DB_FATE_DOWN:
+                return DOWN;
+        case DB_FATE_BROKEN:
+                return FAILED;
+        }
+        return FAILED;
+}
+
+static enum outcome run_once(struct store *store, struct store_batch *batch, struct content content, struct err *err)
+{
+        store_writer_reset(&store->writer);
+        if (write_all(store, batch, content.changes, err) < 0) {
+                enum outcome outcome = outcome_of(store, err);
+
+                db_rollback(store->db);
+                return outcome;
+        }
+        crash_points_before(content);
+        if (db_commit(store->db, err) < 0)
+                return content.changes ? UNKNOWN : DOWN;
+        crash_points_after(content);
+        return DONE;
+}
+
+/* Was this batch committed by the connection that died? Ends its own transaction. */
+static enum outcome look_back(struct store *store, const struct store_batch *batch, bool *ret_committed,
+                              struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args;
+        enum outcome outcome = DONE;
+        uint64_t n = 0;
+
+        name_batch(&args, store, batch);
+        if (db_number(store->db, "writer_find", &args, &n, err) < 0)
+                outcome = outcome_of(store, err);
+        else
+                *ret_committed = n > 0;
+        db_rollback(store->db);
+        return outcome;
+}
+
+/* ------------------------------------------------------------------ patience */
+static bool stopping(struct store *store)
+{
+        bool yes;
+
+        pthread_mutex_lock(&store->lock);
+        yes = store->stopping;
+        pthread_mutex_unlock(&store->lock);
+        return yes;
+}
+
+static void set_down(struct store *store, bool down)
+{
+        pthread_mutex_lock(&store->lock);
+        if (!down)
+                store->down_since_us = 0;
+        else if (!store->down_since_us)
+                store->down_since_us = clock_mono_us();
+        pthread_mutex_unlock(&store->lock);
+}
+
+/* Doubling pauses with jitter, so that two that collided do not collide again; cut short by the end of the store. */
+static void pause_before(struct store *store, unsigned tries)
+{
+        unsigned ceiling = tries > 8 ? PAUSE_MAX_MS : MIN(PAUSE_FIRST_MS << tries, PAUSE_MAX_MS);
+        unsigned ms = ceiling / 2 + (unsigned)rand_r(&store->jitter) % (ceiling / 2 + 1);
+        struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until); /* what a condition variable counts by */
+        until.tv_sec += ms / 1000;
+        until.tv_nsec += (long)(ms % 1000) * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_mutex_lock(&store->lock);
+        if (!store->stopping)
+                pthread_cond_timedwait(&store->wake, &store->lock, &until);
+        pthread_mutex_unlock(&store->lock);
+}
+
+static void disconnect(struct store *store)
+{
+        db_close(store->db);
+        store->db = NULL;
+        set_down(store, true);
+}
+
+/* Accounts follow the commit; a crash between is mended at the next start. Without the right to make any the wish is
+ * dropped there and shows as no account. */
+static enum outcome bring_accounts_about(struct store *store, struct err *err)
+{
+        if (db_accounts(store->db, false, err) < 0 || db_commit(store->db, err) < 0) {
+                enum outcome outcome = outcome_of(store, err);
+
+                db_rollback(store->db);
+                return outcome;
+        }
+        return DONE;
+}
+
+struct run { /* where a batch stands */
+        struct content content;
+        bool unknown;   /* its COMMIT was not answered */
+        bool committed; /* only its accounts are still to be made */
+        unsigned again, down;
+};
+
+static enum outcome step(struct store *store, struct store_batch *batch, struct run *run, struct err *err)
+{
+        enum outcome outcome;
+
+        if (!store->db) {
+                store->db = db_open(&store->target, DB_WRITER, err);
+                if (!store->db)
+                        return DOWN; /* also for what is wrong with the option file: it can be put right meanwhile */
+        }
+        if (run->unknown) {
+                outcome = look_back(store, batch, &run->committed, err);
+                if (outcome != DONE)
+                        return outcome;
+                run->unknown = false;
+        }
+        if (!run->committed) {
+                outcome = run_once(store, batch, run->content, err);
+                run->unknown = outcome == UNKNOWN;
+                run->committed = outcome == DONE;
+                if (outcome != DONE)
+                        return outcome;
+        }
+        return run->content.accounts ? bring_accounts_about(store, err) : DONE;
+}
+
+bool store_run(struct store *store, struct store_batch *batch)
+{
+        struct run run = { .content = content_of(batch) };
+
+        for (;;) {
+                struct err err = { 0 };
+                enum outcome outcome = step(store, batch, &run, &err);
+
+                switch (outcome) {
+                case DONE:
+                        set_down(store, false);
+                        return true;
+                case FAILED:
+                        batch->err = err;
+                        return false;
+                case AGAIN:
+                        if (++run.again > AGAIN_MAX) {
+                                batch->err = err;
+                                return false;
+                        }
+                        pause_before(store, MIN(run.again, 5u));
+                        break;
+                case UNKNOWN:
+                case DOWN:
+                        disconnect(store);
+                        pause_before(store, run.down++);
+                        break;
+                }
+                if (stopping(store)) {
+                        err_set(&batch->err, ERR_UNREACHABLE, "the database did not answer before the end");
+                        return false;
+                }
+        }
+}

@@ -1,0 +1,259 @@
+/* Gathering rows and writing them in order.
+ *
+ * 1. Rows of one kind are written in the order in which they came.
+ * 2. Kinds are written in the order of store_rows.def; an operation for which that would be the wrong order writes
+ *    what is gathered first (store_flush_upto).
+ * 3. A compare-and-set that does not match as often as it must is STALE: the core's memory is wrong. */
+#include "adapters/store_writer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <uthash.h>
+
+#include "base/xalloc.h"
+
+struct rows_def {
+        const char *statement, *spec;
+        uint64_t each;
+};
+static const struct rows_def DEFS[ROWS_COUNT] = {
+#define STORE_ROWS(name, statement, spec, each) { statement, spec, each },
+#include "adapters/store_rows.def"
+#undef STORE_ROWS
+};
+
+struct counts_slot {
+        uint64_t job;
+        struct job_state state;
+        UT_hash_handle hh;
+};
+
+void store_writer_init(struct store_writer *writer, const struct keyring *keyring)
+{
+        *writer = (struct store_writer){ .keyring = keyring,
+                                         .sealer = sealer_new(keyring),
+                                         .keys = store_keys_new(keyring) };
+        for (size_t i = 0; i < ROWS_COUNT; i++)
+                db_args_init(&writer->rows[i], DEFS[i].spec);
+}
+
+static void forget_counts(struct store_writer *writer)
+{
+        struct counts_slot *slot, *tmp;
+
+        HASH_ITER(hh, writer->counts, slot, tmp)
+        {
+                HASH_DEL(writer->counts, slot);
+                free(slot);
+        }
+}
+
+void store_writer_reset(struct store_writer *writer)
+{
+        for (size_t i = 0; i < ROWS_COUNT; i++)
+                db_args_clear(&writer->rows[i]);
+        writer->n_ended = 0;
+        forget_counts(writer);
+}
+
+void store_writer_done(struct store_writer *writer)
+{
+        forget_counts(writer);
+        for (size_t i = 0; i < ROWS_COUNT; i++)
+                db_args_done(&writer->rows[i]);
+        free(writer->ended);
+        store_keys_free(writer->keys);
+        sealer_free(writer->sealer);
+}
+
+static int check_matched(const char *statement, uint64_t matched, uint64_t wanted, struct err *err)
+{
+        if (matched == wanted)
+                return 0;
+        return err_set(err, ERR_STALE, "%s: %" PRIu64 " rows matched instead of %" PRIu64 ": memory and database differ",
+                       statement, matched, wanted);
+}
+
+static int flush_rows(struct store_writer *writer, struct db *db, enum store_rows which, struct err *err)
+{
+        const struct rows_def *def = &DEFS[which];
+        struct db_args *rows = &writer->rows[which];
+        uint64_t matched = 0, n = rows->n_rows;
+
+        if (n == 0)
+                return 0;
+        if (db_write(db, def->statement, rows, &matched, err) < 0)
+                return -1;
+        db_args_clear(rows);
+        if (which == ROWS_TASK_END)
+                writer->n_ended = 0;
+        return def->each ? check_matched(def->statement, matched, n * def->each, err) : 0;
+}
+
+int store_flush_upto(struct store_writer *writer, struct db *db, enum store_rows last, struct err *err)
+{
+        if (last >= ROWS_COUNTS)
+                store_put_counts(writer);
+        for (size_t i = 0; i <= (size_t)last; i++)
+                if (flush_rows(writer, db, (enum store_rows)i, err) < 0)
+                        return -1;
+        return 0;
+}
+
+int store_writer_flush(struct store_writer *writer, struct db *db, struct err *err)
+{
+        return store_flush_upto(writer, db, ROWS_COUNT - 1, err);
+}
+
+int store_row_added(struct store_writer *writer, struct db *db, enum store_rows rows, struct err *err)
+{
+        if (db_args_weight(&writer->rows[rows]) < ROWS_WEIGHT_MAX)
+                return 0;
+        return store_flush_upto(writer, db, rows, err);
+}
+
+int store_put_sealed(struct store_writer *writer, struct db *db, enum store_rows rows, const struct seal_place *place,
+                     const void *plain, size_t bytes, struct err *err)
+{
+        struct db_args *args = &writer->rows[rows];
+        struct data_key key;
+        size_t begun = db_put_begin(args);
+
+        if (store_keys_get(writer->keys, db, place->job, &key, err) < 0 ||
+            seal(writer->sealer, &key, place, plain, bytes, &args->bytes, err) < 0)
+                return -1;
+        db_put_end(args, begun);
+        return 0;
+}
+
+int store_write_now(struct db *db, const char *statement, struct db_args *args, uint64_t each, struct err *err)
+{
+        uint64_t matched = 0;
+
+        if (db_write(db, statement, args, &matched, err) < 0)
+                return -1;
+        return each ? check_matched(statement, matched, each, err) : 0;
+}
+
+/* ------------------------------------------------------------------ counts: only the newest of a job is written */
+void store_job_counts(struct store_writer *writer, const struct job_state *state)
+{
+        struct counts_slot *slot;
+
+        HASH_FIND(hh, writer->counts, &state->job.n, sizeof(state->job.n), slot);
+        if (!slot) {
+                slot = xcalloc(1, sizeof(*slot));
+                slot->job = state->job.n;
+                HASH_ADD(hh, writer->counts, job, sizeof(slot->job), slot);
+        }
+        slot->state = *state;
+}
+
+static void put_state(struct db_args *args, const struct job_state *state)
+{
+        db_put_u64(args, state->job.n);
+        db_put_u64(args, state->status);
+        db_put_u64(args, state->held);
+        db_put_u64(args, state->waiting);
+        db_put_u64(args, state->queued);
+        db_put_u64(args, state->running);
+        db_put_u64(args, state->succeeded);
+        db_put_u64(args, state->failed);
+        db_put_u64(args, state->timeout);
+        db_put_u64(args, state->oom);
+        db_put_u64(args, state->lost);
+        db_put_u64(args, state->cancelled);
+        db_put_u64(args, state->aborted);
+        db_put_u64(args, state->mark);
+        db_put_u64(args, state->low);
+        db_put_u64(args, state->materialised);
+        db_put_i64(args, state->started_us);
+        db_put_i64(args, state->ended_us);
+        db_put_u64(args, state->ending);
+        db_put_u64(args, state->ending_reason);
+}
+
+void store_put_counts(struct store_writer *writer)
+{
+        for (const struct counts_slot *slot = writer->counts; slot; slot = slot->hh.next)
+                put_state(&writer->rows[ROWS_COUNTS], &slot->state);
+        forget_counts(writer);
+}
+
+/* ------------------------------------------------------------------ */
+static int write_people(struct store_writer *writer, struct db *db, const struct store_op *op, struct err *err)
+{
+        if (store_writer_flush(writer, db, err) < 0)
+                return -1;
+        switch ((int)op->kind) { /* a part of the kinds; store_write names them all */
+        case STORE_PRINCIPAL:
+                return store_principal(db, &op->u.principal, err);
+        case STORE_KEY:
+                return store_key(db, &op->u.key, err);
+        case STORE_ROLE:
+                return store_role(db, &op->u.role, err);
+        case STORE_MEMBER:
+                return store_member(db, &op->u.member, err);
+        case STORE_GRANT:
+                return store_grant(db, &op->u.grant, err);
+        case STORE_VISIBLE:
+                return store_visible(db, err);
+        default:
+                return store_queue(db, &op->u.queue, err);
+        }
+}
+
+int store_write(struct store_writer *writer, struct db *db, struct store_op *op, struct err *err)
+{
+        switch (op->kind) {
+        case STORE_JOB_NEW:
+                return store_job_new(writer, db, &op->u.job_new, err);
+        case STORE_JOB_CHUNK:
+                return store_job_chunk(writer, db, &op->u.chunk, err);
+        case STORE_JOB_LIVE:
+                return store_job_live(writer, db, op->u.job, err);
+        case STORE_JOB_DROP:
+                return store_job_drop(writer, db, op->u.job, err);
+        case STORE_JOB_SPEC:
+                return store_job_spec(writer, db, op->u.job_spec.job, op->u.job_spec.owner, &op->u.job_spec.spec->spec,
+                                      err);
+        case STORE_JOB_COUNTS:
+                store_job_counts(writer, &op->u.counts);
+                return 0;
+        case STORE_TASKS_NEW:
+                return store_tasks_new(writer, db, &op->u.tasks_new, err);
+        case STORE_TASK_STATE:
+                return store_task_state(writer, db, &op->u.task_state, err);
+        case STORE_TASK_END:
+                return store_task_end(writer, db, &op->u.task_end, err);
+        case STORE_ATTEMPT:
+                return store_attempt(writer, db, &op->u.attempt, err);
+        case STORE_ROUND:
+                return store_round(writer, db, &op->u.round, err);
+        case STORE_DATA:
+                return store_data(writer, db, &op->u.data, err);
+        case STORE_FILE:
+                return store_file(writer, db, &op->u.file, err);
+        case STORE_EVENT:
+                return store_event(writer, db, &op->u.event, err);
+        case STORE_WORKER:
+                return store_worker(writer, db, &op->u.worker, err);
+        case STORE_PRINCIPAL:
+        case STORE_KEY:
+        case STORE_ROLE:
+        case STORE_MEMBER:
+        case STORE_GRANT:
+        case STORE_VISIBLE:
+        case STORE_QUEUE:
+                return write_people(writer, db, op, err);
+        case STORE_WAS_ENDED:
+        case STORE_FIND_KEY:
+        case STORE_FIND_JOB:
+        case STORE_FIND_ACCOUNT:
+                if (store_writer_flush(writer, db, err) < 0)
+                        return -1;
+                return store_ask(db, op, err);
+        }
+        BUG_ON(true);
+}
