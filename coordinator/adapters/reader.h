@@ -4,6 +4,7 @@
 #define ADAPTERS_READER_H
 
 #include "adapters/store.h"
+#include "core/event.h"
 
 struct reader;
 
@@ -17,6 +18,7 @@ int reader_fd(const struct reader *reader); /* eventfd: readable when reader_nex
 
 void reader_ask(struct reader *reader, struct read_request **take_read);
 void reader_load(struct reader *reader, struct job_id job, uint32_t chunk);
+void reader_load_round(struct reader *reader, struct job_id job);
 
 struct reader_answer {
         struct reader_answer *next;
@@ -30,6 +32,8 @@ struct reader_answer {
         uint32_t chunk;
         struct buf bytes;
         bool failed;
+        /* or what a retry asked for; the answer's (its spec is NULL once the core has taken it) */
+        struct job_round *round;
 };
 struct reader_answer *reader_next(struct reader *reader); /* NULL: none now; the caller frees */
 void reader_answer_free(struct reader_answer *answer);

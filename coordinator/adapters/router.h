@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/ids.h"
 #include "core/store_op.h"
+#include "net/dealer.h"
 #include "net/key_file.h"
 
 struct router;
@@ -32,6 +33,10 @@ DEFINE_CLEANUP(struct router, router_free)
 
 /* Proves on this very socket that a random key is refused and an allowed one let in: INTERNAL if not. ~10 ms. */
 int router_prove(struct router *router, const struct key_pair *keys, struct err *err) MUST_CHECK;
+/* What becomes of a connection to `endpoint` within wait_ms, as net/dealer.h names it: UP, REFUSED (a coordinator with that
+ * key works there), BAD_SERVER, or still CONNECTING. client: NULL for a key that nobody knows. */
+int router_knock(const char *endpoint, const char *server_key, const struct key_pair *client, int wait_ms,
+                 enum dealer_state *ret_state, struct err *err) MUST_CHECK;
 /* RETRY_LATER: the address is in use. */
 int router_bind(struct router *router, const char *endpoint, struct err *err) MUST_CHECK;
 struct zap *router_zap(struct router *router);

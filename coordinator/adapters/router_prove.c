@@ -14,24 +14,29 @@
 
 #define PROVE_MS 5000
 
-/* What becomes of a connection with `client`'s key. */
-static int outcome(const char *endpoint, const struct key_pair *server, const struct key_pair *client,
-                   enum dealer_state *ret_state, struct err *err)
+int router_knock(const char *endpoint, const char *server_key, const struct key_pair *client, int wait_ms,
+                 enum dealer_state *ret_state, struct err *err)
 {
         struct profile profile = { .n_endpoints = 1, .endpoints = { (char *)endpoint } };
-        int64_t until_us = clock_mono_us() + PROVE_MS * US_PER_MS;
+        int64_t until_us = clock_mono_us() + wait_ms * US_PER_MS;
+        struct key_pair stranger = { 0 };
         enum dealer_state state;
 
-        memcpy(profile.server_key, server->public_key, sizeof(profile.server_key));
-        memcpy(profile.public_key, client->public_key, sizeof(profile.public_key));
-        memcpy(profile.secret_key, client->secret_key, sizeof(profile.secret_key));
+        if (!client && key_pair_new(&stranger, err) < 0)
+                return -1;
+        memcpy(profile.server_key, server_key, sizeof(profile.server_key));
+        memcpy(profile.public_key, client ? client->public_key : stranger.public_key,
+               sizeof(profile.public_key));
+        memcpy(profile.secret_key, client ? client->secret_key : stranger.secret_key,
+               sizeof(profile.secret_key));
 
         CLEANUP_WITH(dealer_free) struct dealer *dealer = dealer_new(&profile, MSG_S2C, err);
 
         if (!dealer)
                 return -1;
         while ((state = dealer_state(dealer)) == DEALER_CONNECTING && clock_mono_us() < until_us)
-                if (dealer_wait(dealer, PROVE_MS) < 0 && errno != EINTR)
+                if (dealer_wait(dealer, (int)((until_us - clock_mono_us()) / US_PER_MS) + 1) < 0 &&
+                    errno != EINTR)
                         return err_set(err, ERR_INTERNAL, "wait for a connection: %s", strerror(errno));
         *ret_state = state;
         return 0;
@@ -40,21 +45,20 @@ static int outcome(const char *endpoint, const struct key_pair *server, const st
 static int prove_at(struct router *router, const char *endpoint, const struct key_pair *server,
                     struct err *err)
 {
-        struct key_pair stranger, guest;
         enum dealer_state state;
+        struct key_pair guest;
         int rc;
 
-        if (key_pair_new(&stranger, err) < 0 || key_pair_new(&guest, err) < 0)
-                return -1;
-        if (outcome(endpoint, server, &stranger, &state, err) < 0)
+        if (router_knock(endpoint, server->public_key, NULL, PROVE_MS, &state, err) < 0)
                 return -1;
         if (state != DEALER_REFUSED)
                 return err_set(err, ERR_INTERNAL,
                                "a random key was not refused: the ZAP handler does not guard the socket");
+        if (key_pair_new(&guest, err) < 0)
+                return -1;
         zap_allow(router_zap(router), guest.public_key, true);
-        rc = outcome(endpoint, server, &guest, &state, err);
+        rc = router_knock(endpoint, server->public_key, &guest, PROVE_MS, &state, err);
         zap_allow(router_zap(router), guest.public_key, false);
-        key_pair_done(&stranger);
         key_pair_done(&guest);
         if (rc < 0)
                 return -1;
