@@ -58,7 +58,10 @@ shell_syntax() {
         return $bad
 }
 
-for check in format layers sizes habits shell_syntax headers_alone globals analysis; do
+# The page that strangers write peers from says what the declarations say.
+protocol() { $lint/protocol_tables.py; }
+
+for check in format layers sizes habits shell_syntax protocol headers_alone globals analysis; do
         if output=$($check 2>&1); then
                 printf 'ok   lint/%s\n' "$check"
         else
