@@ -18,23 +18,24 @@
 #include <mysqld_error.h>
 
 #define CONNECT_TIMEOUT_S 10
-#define WRITER_TIMEOUT_S 60 /* a frozen server counts as lost after this; the longest statement of ours takes 2 s */
+#define WRITER_TIMEOUT_S                                                                                     \
+        60 /* a frozen server counts as lost after this; the longest statement of ours takes 2 s */
 #define OPTION_FILE_MAX ((size_t)1 << 20)
 
 int db_fail(struct db *db, struct err *err, const char *what)
 {
         db->error = mysql_errno(db->mysql);
         snprintf(db->error_text, sizeof(db->error_text), "%s", mysql_error(db->mysql));
-        return err_set(err, db_fate(db) == DB_FATE_BROKEN ? ERR_INTERNAL : ERR_UNREACHABLE, "%s: MariaDB %u: %.400s",
-                       what, db->error, db->error_text);
+        return err_set(err, db_fate(db) == DB_FATE_BROKEN ? ERR_INTERNAL : ERR_UNREACHABLE,
+                       "%s: MariaDB %u: %.400s", what, db->error, db->error_text);
 }
 
 int db_fail_stmt(struct db *db, MYSQL_STMT *stmt, struct err *err, const char *what)
 {
         db->error = mysql_stmt_errno(stmt);
         snprintf(db->error_text, sizeof(db->error_text), "%s", mysql_stmt_error(stmt));
-        return err_set(err, db_fate(db) == DB_FATE_BROKEN ? ERR_INTERNAL : ERR_UNREACHABLE, "%s: MariaDB %u: %.400s",
-                       what, db->error, db->error_text);
+        return err_set(err, db_fate(db) == DB_FATE_BROKEN ? ERR_INTERNAL : ERR_UNREACHABLE,
+                       "%s: MariaDB %u: %.400s", what, db->error, db->error_text);
 }
 
 enum db_fate db_fate(const struct db *db)
@@ -154,9 +155,10 @@ static int check_channel(struct db *db, bool remote, struct err *err)
         mariadb_get_infov(db->mysql, MARIADB_CONNECTION_HOST, &host); /* localhost for a unix socket */
         if (host_is_here(host) || (remote && mysql_get_ssl_cipher(db->mysql)))
                 return 0;
-        return err_set(err, ERR_CONFIG,
-                       "the database is on another host, but the option file's own [jobmill] group does not say so: "
-                       "write host = there, so that TLS can be enforced");
+        return err_set(
+                err, ERR_CONFIG,
+                "the database is on another host, but the option file's own [jobmill] group does not say so: "
+                "write host = there, so that TLS can be enforced");
 }
 
 static int choose_database(struct db *db, const struct db_target *target, enum db_use use, struct err *err)
@@ -172,17 +174,19 @@ static int choose_database(struct db *db, const struct db_target *target, enum d
                 return 0;
         if (use != DB_ADMIN || mysql_errno(db->mysql) != ER_BAD_DB_ERROR)
                 return db_fail(db, err, "choose the database");
-        snprintf(sql, sizeof(sql), "CREATE DATABASE IF NOT EXISTS `%s` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        snprintf(sql, sizeof(sql),
+                 "CREATE DATABASE IF NOT EXISTS `%s` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
                  target->database);
         if (db_run(db, sql, err) < 0)
                 return -1;
-        return mysql_select_db(db->mysql, target->database) == 0 ? 0 : db_fail(db, err, "choose the database");
+        return mysql_select_db(db->mysql, target->database) == 0 ? 0
+                                                                 : db_fail(db, err, "choose the database");
 }
 
 /* READ COMMITTED: no gap locks, so our writer never waits for people's reads or for a second coordinator longer than
  * for the rows themselves; what must hold across statements is locked by name (epoch, Writers). */
-#define SET_ALL                                                                                                        \
-        "SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"                 \
+#define SET_ALL                                                                                              \
+        "SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',"        \
         "time_zone='+00:00', group_concat_max_len=1048576, idle_transaction_timeout=10"
 static const char *const SESSION[] = {
         [DB_ADMIN] = SET_ALL ", lock_wait_timeout=60, innodb_lock_wait_timeout=5",
@@ -219,8 +223,7 @@ void db_close(struct db *db)
 
         if (!db)
                 return;
-        HASH_ITER(hh, db->statements, stmt, tmp)
-        {
+        HASH_ITER (hh, db->statements, stmt, tmp) {
                 HASH_DEL(db->statements, stmt);
                 db_stmt_free(stmt);
         }

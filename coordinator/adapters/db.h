@@ -16,19 +16,19 @@ struct db;
 
 struct db_target {
         const char *option_file; /* mode 0600; group [jobmill] */
-        const char *database;    /* [A-Za-z0-9_]+ */
+        const char *database; /* [A-Za-z0-9_]+ */
 };
 
 enum db_use {
-        DB_ADMIN,  /* set-up: autocommit, patient, makes the database if it is missing */
+        DB_ADMIN, /* set-up: autocommit, patient, makes the database if it is missing */
         DB_WRITER, /* transactions: autocommit off, READ COMMITTED, an idle one is ended by the server */
         DB_READER, /* read only, every statement bounded in time */
 };
 
 /* What a failed statement means for the transaction it was in. In every case the caller rolls back. */
 enum db_fate {
-        DB_FATE_AGAIN,  /* deadlock or lock wait: run the whole transaction again */
-        DB_FATE_DOWN,   /* no connection, or a server that cannot write now: try until it can */
+        DB_FATE_AGAIN, /* deadlock or lock wait: run the whole transaction again */
+        DB_FATE_DOWN, /* no connection, or a server that cannot write now: try until it can */
         DB_FATE_BROKEN, /* trying again would not help */
 };
 
@@ -39,7 +39,7 @@ void db_close(struct db *db); /* NULL is fine */
 DEFINE_CLEANUP(struct db, db_close)
 
 enum db_fate db_fate(const struct db *db); /* of the last failure */
-unsigned db_errno(const struct db *db);    /* MariaDB's number of the last failure */
+unsigned db_errno(const struct db *db); /* MariaDB's number of the last failure */
 const char *db_error_text(const struct db *db);
 
 /* Text without values, of our own (set-up, COMMIT). A result is thrown away. */
@@ -104,7 +104,7 @@ struct db_rows {
                 unsigned long length;
                 char *bytes;
                 size_t cap;
-        } *fields;
+        } * fields;
         void *binds; /* MYSQL_BIND[n_columns] */
 };
 /* args: one row of values, or NULL. The rows are streamed: read them all or db_rows_done before the next statement. */

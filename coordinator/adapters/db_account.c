@@ -18,7 +18,8 @@ static int add_account(struct buf *sql, const char *name, struct err *err)
 {
         size_t n = strlen(name);
 
-        if (n == 0 || n > NAME_MAX_BYTES || !strchr(NAME_CHARS, name[0]) || strspn(name, NAME_CHARS "._-") != n)
+        if (n == 0 || n > NAME_MAX_BYTES || !strchr(NAME_CHARS, name[0]) ||
+            strspn(name, NAME_CHARS "._-") != n)
                 return err_set(err, ERR_INTERNAL, "not the name of an account");
         buf_addf(sql, "'%s'@'%%'", name);
         return 0;
@@ -26,7 +27,8 @@ static int add_account(struct buf *sql, const char *name, struct err *err)
 
 static int add_hash(struct buf *sql, const char *hash, struct err *err)
 {
-        if (strlen(hash) != HASH_BYTES || hash[0] != '*' || strspn(hash + 1, "0123456789ABCDEFabcdef") != HASH_BYTES - 1)
+        if (strlen(hash) != HASH_BYTES || hash[0] != '*' ||
+            strspn(hash + 1, "0123456789ABCDEFabcdef") != HASH_BYTES - 1)
                 return err_set(err, ERR_INTERNAL, "not a password hash");
         buf_addf(sql, "'%s'", hash);
         return 0;
@@ -141,7 +143,8 @@ static int create_account(struct db *db, const struct account *account, struct e
         return db_run(db, sql.bytes, err);
 }
 
-static int grant_views(struct db *db, const struct account *account, const struct views *views, struct err *err)
+static int grant_views(struct db *db, const struct account *account, const struct views *views,
+                       struct err *err)
 {
         for (size_t i = 0; i < views->n; i++) {
                 CLEANUP_BUF struct buf sql = { 0 };
@@ -153,14 +156,16 @@ static int grant_views(struct db *db, const struct account *account, const struc
         return 0;
 }
 
-static int make_account(struct db *db, const struct account *account, const struct views *views, struct err *err)
+static int make_account(struct db *db, const struct account *account, const struct views *views,
+                        struct err *err)
 {
         if (*account->hash && create_account(db, account, err) < 0)
                 return -1;
         return grant_views(db, account, views, err);
 }
 
-static int bring_about(struct db *db, const struct account *account, const struct views *views, struct err *err)
+static int bring_about(struct db *db, const struct account *account, const struct views *views,
+                       struct err *err)
 {
         uint64_t foreign = 0;
 

@@ -4,7 +4,8 @@
 
 #include "adapters/db_setup.h"
 
-#define PACKET_LEAST (16ull << 20) /* a transaction's values travel in packets of a few MiB, a chunk has 1 MiB */
+#define PACKET_LEAST                                                                                         \
+        (16ull << 20) /* a transaction's values travel in packets of a few MiB, a chunk has 1 MiB */
 #define VERSION_LEAST 1011
 
 struct setting {
@@ -16,10 +17,12 @@ struct setting {
 };
 static const struct setting SETTINGS[] = {
         { "innodb_flush_log_at_trx_commit", IS, "1", true, "set innodb_flush_log_at_trx_commit = 1" },
-        { "sync_binlog", IS_WITH_BINLOG, "1", true, "set sync_binlog = 1 (the binary log is on), or turn log_bin off" },
+        { "sync_binlog", IS_WITH_BINLOG, "1", true,
+          "set sync_binlog = 1 (the binary log is on), or turn log_bin off" },
         { "innodb_doublewrite", IS, "ON", true, "set innodb_doublewrite = ON and restart the server" },
         { "innodb_force_recovery", IS, "0", false, "restore the server, then remove innodb_force_recovery" },
-        { "wsrep_on", IS, "OFF", false, "use a server without Galera: it can lose commits that it has confirmed" },
+        { "wsrep_on", IS, "OFF", false,
+          "use a server without Galera: it can lose commits that it has confirmed" },
         { "sql_mode", CONTAINS_STRICT, "STRICT_TRANS_TABLES", false, "add STRICT_TRANS_TABLES to sql_mode" },
         { "max_allowed_packet", AT_LEAST, "16777216", false, "set max_allowed_packet = 64M" },
         { "version", VERSION, "10.11", false, "use MariaDB 10.11 or newer" },
@@ -92,7 +95,8 @@ static int must_read(struct db *db, struct err *err, const char *table)
 {
         if (db_fate(db) != DB_FATE_BROKEN)
                 return -1;
-        return err_set(err, ERR_CONFIG, "cannot read %s (%.200s): grant the coordinator's account SELECT on it", table,
+        return err_set(err, ERR_CONFIG,
+                       "cannot read %s (%.200s): grant the coordinator's account SELECT on it", table,
                        db_error_text(db));
 }
 
@@ -103,11 +107,14 @@ static int check_server(struct db *db, struct err *err)
         if (db_number(db, "setup_has_sequence", NULL, &n, err) < 0)
                 return -1;
         if (!n)
-                return err_set(err, ERR_CONFIG, "the SEQUENCE engine is missing: INSTALL SONAME 'ha_sequence'");
+                return err_set(err, ERR_CONFIG,
+                               "the SEQUENCE engine is missing: INSTALL SONAME 'ha_sequence'");
         if (db_number(db, "setup_anonymous", NULL, &n, err) < 0)
                 return must_read(db, err, "mysql.global_priv");
         if (n)
-                return err_set(err, ERR_CONFIG, "the server has anonymous accounts: run DROP USER ''@'%%' (and ''@'localhost')");
+                return err_set(
+                        err, ERR_CONFIG,
+                        "the server has anonymous accounts: run DROP USER ''@'%%' (and ''@'localhost')");
         return 0;
 }
 
@@ -123,8 +130,8 @@ int db_check_settings(struct db *db, bool dev, struct buf *warnings, struct err 
                 if (is_fine(setting, found.values[i], found.log_bin))
                         continue;
                 if (!dev || !setting->durability)
-                        return err_set(err, ERR_CONFIG, "unsafe database setting %s = %.100s: %s", setting->name,
-                                       found.values[i], setting->fix);
+                        return err_set(err, ERR_CONFIG, "unsafe database setting %s = %.100s: %s",
+                                       setting->name, found.values[i], setting->fix);
                 buf_addf(warnings, "%s%s = %s", warnings->n ? ", " : "", setting->name, found.values[i]);
         }
         return check_server(db, err);
@@ -139,7 +146,8 @@ int db_check_tables(struct db *db, struct err *err)
                 return -1;
         more = db_next(&rows, err);
         if (more > 0)
-                return err_set(err, ERR_CONFIG, "table %.64s is held by %.64s: run ALTER TABLE %.64s ENGINE=InnoDB",
+                return err_set(err, ERR_CONFIG,
+                               "table %.64s is held by %.64s: run ALTER TABLE %.64s ENGINE=InnoDB",
                                db_text(&rows, 0), db_text(&rows, 1), db_text(&rows, 0));
         return more;
 }

@@ -31,7 +31,8 @@ static int find_row(struct db *db, const struct keyring *keyring, struct err *er
 
                 if (n != INSTALL_BYTES || memcmp(install, keyring_install(keyring), INSTALL_BYTES) != 0)
                         return err_set(err, ERR_CONFIG,
-                                       "this database belongs to another key ring: name the one it was made with (keyring = FILE)");
+                                       "this database belongs to another key ring: name the one it was made "
+                                       "with (keyring = FILE)");
                 found = 1;
         }
         return more < 0 ? -1 : found;

@@ -84,7 +84,8 @@ static int run_step(struct db *db, struct steps *steps, const char *sql, struct 
                 db_rollback(db);
                 if (err)
                         *err = failure;
-                return err_wrap(err, "migration %" PRIu64 ", statement %" PRIu64, steps->version, steps->begun);
+                return err_wrap(err, "migration %" PRIu64 ", statement %" PRIu64, steps->version,
+                                steps->begun);
         }
         FAILPOINT("coordinator.migrate.after_statement");
         steps->done = steps->begun;
@@ -182,25 +183,13 @@ int db_migrate(struct db *db, size_t limit, struct err *err)
 }
 
 /* ------------------------------------------------------------------ views */
-static const char *const MAKE_UDF[] = {
-        "CREATE FUNCTION IF NOT EXISTS unseal RETURNS STRING SONAME 'jobmill_udf.so'",
-        "CREATE FUNCTION IF NOT EXISTS unseal_entry RETURNS STRING SONAME 'jobmill_udf.so'",
-        "CREATE FUNCTION IF NOT EXISTS seal_scope RETURNS STRING SONAME 'jobmill_udf.so'",
-};
-
-/* Does the server have all of our functions? Where its plugin folder holds them, they are made now. */
+/* Does the server have all of our functions? Whoever owns it installs them (sql/udf/install.sql); without them the
+ * views leave sealed values sealed. */
 static int find_udf(struct db *db, bool *ret_there, struct err *err)
 {
-        uint64_t n = 0;
-
-        if (db_number(db, "setup_udf", NULL, &n, err) < 0)
-                return db_fate(db) == DB_FATE_BROKEN ? 0 : -1; /* not ours to look at: work without */
-        for (size_t i = 0; i < ARRAY_LEN(MAKE_UDF) && n < ARRAY_LEN(MAKE_UDF); i++)
-                if (db_run(db, MAKE_UDF[i], err) < 0 && db_fate(db) != DB_FATE_BROKEN)
-                        return -1;
-        if (db_number(db, "setup_udf", NULL, &n, err) < 0)
-                return -1;
-        *ret_there = n == ARRAY_LEN(MAKE_UDF);
+        if (db_run(db, "DO seal_scope('', ''), scoped('', 1, 1), scoped_text('', 1, '')", err) < 0)
+                return db_fate(db) == DB_FATE_BROKEN ? 0 : -1;
+        *ret_there = true;
         return 0;
 }
 

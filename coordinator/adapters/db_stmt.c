@@ -85,7 +85,7 @@ static void bind_column(MYSQL_BIND *bind, struct db_arg_column *column, bool man
 {
         bool number = column->type == 'u' || column->type == 'i';
 
-        *bind = (MYSQL_BIND){ .buffer_type = number               ? MYSQL_TYPE_LONGLONG
+        *bind = (MYSQL_BIND){ .buffer_type = number                ? MYSQL_TYPE_LONGLONG
                                              : column->type == 's' ? MYSQL_TYPE_STRING
                                                                    : MYSQL_TYPE_BLOB,
                               .is_unsigned = column->type == 'u',
@@ -175,7 +175,9 @@ static enum db_kind kind_of(const MYSQL_FIELD *field)
 
 static void bind_field(MYSQL_BIND *bind, struct db_field *field)
 {
-        *bind = (MYSQL_BIND){ .length = &field->length, .is_null = &field->is_null, .error = &field->truncated };
+        *bind = (MYSQL_BIND){ .length = &field->length,
+                              .is_null = &field->is_null,
+                              .error = &field->truncated };
         if (field->kind == DB_INTEGER) {
                 bind->buffer_type = MYSQL_TYPE_LONGLONG;
                 bind->buffer = &field->number;
@@ -313,7 +315,8 @@ const char *db_text(const struct db_rows *rows, size_t column)
         return db_bytes(rows, column, &n);
 }
 
-int db_number(struct db *db, const char *statement, struct db_args *args, uint64_t *ret_number, struct err *err)
+int db_number(struct db *db, const char *statement, struct db_args *args, uint64_t *ret_number,
+              struct err *err)
 {
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         int more;

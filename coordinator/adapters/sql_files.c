@@ -137,7 +137,8 @@ void sql_positional(const char *text, size_t bytes, struct buf *out, struct buf 
                         at = pass_over(at, end, out);
                 } else if (*at == ':' && at + 1 < end && islower((unsigned char)at[1])) {
                         buf_add_char(out, '?');
-                        for (at++; at < end && (islower((unsigned char)*at) || isdigit((unsigned char)*at) || *at == '_');
+                        for (at++; at < end &&
+                                   (islower((unsigned char)*at) || isdigit((unsigned char)*at) || *at == '_');
                              at++)
                                 buf_add_char(names, *at);
                         buf_add_char(names, ' ');

@@ -17,17 +17,19 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
-#define EPOCH_PATIENCE_US (30 * US_PER_S) /* a frozen predecessor's transaction is ended by the server after 10 s */
-#define DOWN_AFTER_US (2 * US_PER_S)      /* a batch takes milliseconds; one that takes this long means trouble */
+#define EPOCH_PATIENCE_US                                                                                    \
+        (30 * US_PER_S) /* a frozen predecessor's transaction is ended by the server after 10 s */
+#define DOWN_AFTER_US (2 * US_PER_S) /* a batch takes milliseconds; one that takes this long means trouble */
 
-struct db *store_prepare(const struct store_config *config, const struct keyring *keyring, struct buf *relaxed,
-                         struct err *err)
+struct db *store_prepare(const struct store_config *config, const struct keyring *keyring,
+                         struct buf *relaxed, struct err *err)
 {
         struct db_target target = { config->option_file, config->database };
         CLEANUP_WITH(db_close) struct db *db = db_open(&target, DB_ADMIN, err);
 
-        if (!db || db_check_settings(db, config->dev, relaxed, err) < 0 || db_migrate(db, SIZE_MAX, err) < 0 ||
-            db_check_tables(db, err) < 0 || db_coordinator_row(db, keyring, err) < 0 || db_views(db, err) < 0 ||
+        if (!db || db_check_settings(db, config->dev, relaxed, err) < 0 ||
+            db_migrate(db, SIZE_MAX, err) < 0 || db_check_tables(db, err) < 0 ||
+            db_coordinator_row(db, keyring, err) < 0 || db_views(db, err) < 0 ||
             db_accounts(db, false, err) < 0)
                 return NULL;
         return STEAL(db);

@@ -2,7 +2,7 @@
  *
  * A batch is everything the core wanted stored since the last one was handed over: while a commit is in flight the
  * next batch gathers, which is the group commit. A transaction begins by reading Coordinator.epoch with a shared lock
- * (FENCED if it has moved on) and ends by writing its number to Writers, so that after a connection that died during
+ * (FENCED if it has moved on; an empty batch does only that) and ends by writing its number to Writers, so that after a connection that died during
  * COMMIT the store looks there and knows. Any SQL error: ROLLBACK and the whole batch again, with jitter, a few times.
  * While the database does not answer the store keeps trying (the batch stays in flight). */
 #ifndef ADAPTERS_STORE_H
@@ -12,16 +12,18 @@
 #include "crypt/keyring.h"
 
 struct store_config {
-        const char *option_file; /* MariaDB option file, group [jobmill]: host, port, socket, user, password, ssl-* */
+        const char *
+                option_file; /* MariaDB option file, group [jobmill]: host, port, socket, user, password, ssl-* */
         const char *database;
-        bool dev;                /* durability may be relaxed, loudly */
+        bool dev; /* durability may be relaxed, loudly */
 };
 
 struct store;
 
 /* Connects (UNREACHABLE: try again later), refuses unsafe settings by name and fix (CONFIG), applies migrations and
  * views under a lock, raises the epoch. */
-struct store *store_open(const struct store_config *config, const struct keyring *keyring, struct err *err) MUST_CHECK;
+struct store *store_open(const struct store_config *config, const struct keyring *keyring,
+                         struct err *err) MUST_CHECK;
 void store_free(struct store *store); /* ends the thread first */
 DEFINE_CLEANUP(struct store, store_free)
 uint64_t store_epoch(const struct store *store);
@@ -34,19 +36,20 @@ typedef void store_replay_fn(void *arg, struct event *event);
 int store_replay(struct store *store, store_replay_fn *each, void *arg, struct err *err) MUST_CHECK;
 
 struct store_batch {
-        uint64_t number;          /* 1, 2, … within an epoch; given by the caller */
-        struct store_op *first;   /* linked by next, in order; owned by the batch */
+        uint64_t number; /* 1, 2, … within an epoch; given by the caller */
+        struct store_op *first; /* linked by next, in order; owned by the batch */
         struct store_op *last;
         size_t n_ops;
-        bool failed;              /* for good: the process must stop and replay */
+        bool failed; /* for good: the process must stop and replay */
         struct err err;
 };
 void store_batch_done(struct store_batch *batch); /* frees its ops */
 
 int store_start(struct store *store, struct err *err) MUST_CHECK; /* the thread */
-int store_fd(const struct store *store);        /* eventfd: readable when store_done has something */
-bool store_busy(const struct store *store);     /* a batch is in flight: gather on */
-void store_submit(struct store *store, struct store_batch *batch); /* borrowed until store_done gives it back */
+int store_fd(const struct store *store); /* eventfd: readable when store_done has something */
+bool store_busy(const struct store *store); /* a batch is in flight: gather on */
+void store_submit(struct store *store,
+                  struct store_batch *batch); /* borrowed until store_done gives it back */
 struct store_batch *store_done(struct store *store); /* NULL: not yet */
 /* Milliseconds since which the database has not answered (0: it does). For admission and `status`. */
 int64_t store_down_ms(const struct store *store);

@@ -97,7 +97,8 @@ int store_event(struct store_writer *writer, struct db *db, const struct store_e
         db_put_u64(args, event->actor.n);
         if (!event->detail || !*event->detail)
                 db_put_bytes(args, "", 0);
-        else if (store_put_sealed(writer, db, ROWS_EVENT, &place, event->detail, cut(event->detail, DETAIL_MAX), err) < 0)
+        else if (store_put_sealed(writer, db, ROWS_EVENT, &place, event->detail,
+                                  cut(event->detail, DETAIL_MAX), err) < 0)
                 return -1;
         return store_row_added(writer, db, ROWS_EVENT, err);
 }
@@ -111,7 +112,8 @@ static void put_text(struct db_args *args, const char *text, size_t max)
                 db_put_null(args);
 }
 
-int store_worker(struct store_writer *writer, struct db *db, const struct store_worker *worker, struct err *err)
+int store_worker(struct store_writer *writer, struct db *db, const struct store_worker *worker,
+                 struct err *err)
 {
         struct db_args *args = &writer->rows[ROWS_WORKER];
 

@@ -38,7 +38,8 @@ static void fill(struct store_batch *batch, const struct first *first)
         principal->principal.n = (uint32_t)first->principal;
         snprintf(principal->name, sizeof(principal->name), "%s", first->name);
         principal->active = true;
-        snprintf(principal->sql_hash, sizeof(principal->sql_hash), "%s", first->sql_hash ? first->sql_hash : "");
+        snprintf(principal->sql_hash, sizeof(principal->sql_hash), "%s",
+                 first->sql_hash ? first->sql_hash : "");
         principal->at_us = first->at_us;
         key->key = first->key;
         key->principal = principal->principal;
@@ -95,7 +96,8 @@ static int check_account(struct db *db, const char *name, struct err *err)
         if (store_ask(db, &op, err) < 0)
                 return -1;
         return op.answer ? err_set(err, ERR_CONFLICT,
-                                   "a MariaDB account named %s exists already, or the coordinator's account has no "
+                                   "a MariaDB account named %s exists already, or the coordinator's account "
+                                   "has no "
                                    "CREATE USER right: choose another name or leave --sql out",
                                    name)
                          : 0;

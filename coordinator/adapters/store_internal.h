@@ -19,7 +19,7 @@ struct store {
         struct db *db;
         struct store_writer writer;
         bool accounts_wanted; /* accounts of MariaDB are to be brought about after the commit */
-        unsigned jitter;      /* state of rand_r */
+        unsigned jitter; /* state of rand_r */
 
         /* Between the coordinator's thread and the store's. */
         pthread_t thread;
@@ -35,8 +35,8 @@ struct store {
 };
 
 /* Settings, schema, views, the installation's row: what both store_open and store_init begin with. */
-struct db *store_prepare(const struct store_config *config, const struct keyring *keyring, struct buf *relaxed,
-                         struct err *err) MUST_CHECK;
+struct db *store_prepare(const struct store_config *config, const struct keyring *keyring,
+                         struct buf *relaxed, struct err *err) MUST_CHECK;
 
 /* One batch as one transaction, run again as often as it takes. False: it failed for good (batch->err says why). */
 bool store_run(struct store *store, struct store_batch *batch);

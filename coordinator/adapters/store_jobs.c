@@ -31,7 +31,8 @@ static int put_tags(struct store_writer *writer, struct db *db, struct job_id jo
         return store_row_added(writer, db, ROWS_TAG, err);
 }
 
-static void put_numbers(struct db_args *args, const struct store_job_new *job, const struct rec_job_spec *spec)
+static void put_numbers(struct db_args *args, const struct store_job_new *job,
+                        const struct rec_job_spec *spec)
 {
         const struct job_state *state = &job->state;
 
@@ -65,7 +66,9 @@ static void put_numbers(struct db_args *args, const struct store_job_new *job, c
         db_put_u64(args, state->ending);
         db_put_u64(args, state->ending_reason);
         db_put_u64(args, job->chunks);
-        db_put_u64(args, spec->has_entries ? (spec->has_entries_per_chunk ? spec->entries_per_chunk : spec->entries) : 0);
+        db_put_u64(args, spec->has_entries
+                                 ? (spec->has_entries_per_chunk ? spec->entries_per_chunk : spec->entries)
+                                 : 0);
 }
 
 /* A job's name is what was given, else the word of its type: v_jobs.name is never empty. */
@@ -91,14 +94,16 @@ static int put_sealed_parts(struct store_writer *writer, struct db *db, const st
                 return -1;
         if (!spec->comment)
                 db_put_bytes(args, "", 0);
-        else if (store_put_sealed(writer, db, ROWS_JOB, &comment, spec->comment, strlen(spec->comment), err) < 0)
+        else if (store_put_sealed(writer, db, ROWS_JOB, &comment, spec->comment, strlen(spec->comment), err) <
+                 0)
                 return -1;
         db_put_bytes(args, wrapped, WRAPPED_KEY_BYTES);
         job_spec_encode(spec, &json);
         return store_put_sealed(writer, db, ROWS_JOB, &whole, json.bytes, json.n, err);
 }
 
-int store_job_new(struct store_writer *writer, struct db *db, const struct store_job_new *job, struct err *err)
+int store_job_new(struct store_writer *writer, struct db *db, const struct store_job_new *job,
+                  struct err *err)
 {
         struct db_args *submission = &writer->rows[ROWS_SUBMISSION];
         uint8_t wrapped[WRAPPED_KEY_BYTES];
@@ -118,7 +123,8 @@ int store_job_new(struct store_writer *writer, struct db *db, const struct store
         return put_tags(writer, db, job->job, job->owner, &job->spec->spec, err);
 }
 
-int store_job_chunk(struct store_writer *writer, struct db *db, const struct store_chunk *chunk, struct err *err)
+int store_job_chunk(struct store_writer *writer, struct db *db, const struct store_chunk *chunk,
+                    struct err *err)
 {
         struct db_args *args = &writer->rows[ROWS_CHUNK];
         struct seal_place place = place_of(SEAL_JOB_CHUNK, chunk->job, chunk->owner);
@@ -134,7 +140,8 @@ int store_job_chunk(struct store_writer *writer, struct db *db, const struct sto
         return store_row_added(writer, db, ROWS_CHUNK, err);
 }
 
-static int run_for_job(struct db *db, const char *statement, struct job_id job, uint64_t each, struct err *err)
+static int run_for_job(struct db *db, const char *statement, struct job_id job, uint64_t each,
+                       struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args;
 

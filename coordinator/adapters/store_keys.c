@@ -85,7 +85,8 @@ int store_keys_unwrap(struct store_keys *keys, uint64_t job, const void *wrapped
         return 0;
 }
 
-static int read_key(struct store_keys *keys, struct db *db, uint64_t job, struct data_key *ret_key, struct err *err)
+static int read_key(struct store_keys *keys, struct db *db, uint64_t job, struct data_key *ret_key,
+                    struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args;
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
@@ -104,7 +105,8 @@ static int read_key(struct store_keys *keys, struct db *db, uint64_t job, struct
         return more < 0 ? -1 : err_set(err, ERR_NOT_FOUND, "no job %" PRIu64, job);
 }
 
-int store_keys_get(struct store_keys *keys, struct db *db, uint64_t job, struct data_key *ret_key, struct err *err)
+int store_keys_get(struct store_keys *keys, struct db *db, uint64_t job, struct data_key *ret_key,
+                   struct err *err)
 {
         const struct slot *slot;
 

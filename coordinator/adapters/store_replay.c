@@ -97,7 +97,8 @@ static int fill_grant(const struct db_rows *rows, struct event *event, struct er
 
         event->kind = EVENT_REPLAY_GRANT;
         if (permission < 0)
-                return err_set(err, ERR_CONFIG, "table Grants names a permission that this program does not know: %.40s",
+                return err_set(err, ERR_CONFIG,
+                               "table Grants names a permission that this program does not know: %.40s",
                                db_text(rows, 1));
         event->u.grant.role = (uint32_t)db_u64(rows, 0);
         event->u.grant.permission = (enum permission)permission;
@@ -157,7 +158,8 @@ static int replay_job(struct replay *replay, struct job_id job, struct err *err)
         CLEANUP_WITH(job_spec_free) struct job_spec_box *spec = NULL;
         bool found = false;
 
-        if (store_read_job(store->db, store->writer.keys, store->writer.sealer, job, &event.u.job, &found, err) < 0)
+        if (store_read_job(store->db, store->writer.keys, store->writer.sealer, job, &event.u.job, &found,
+                           err) < 0)
                 return -1;
         if (!found)
                 return err_set(err, ERR_CONFIG, "job %" PRIu64 " has no row in Submissions", job.n);
@@ -166,7 +168,8 @@ static int replay_job(struct replay *replay, struct job_id job, struct err *err)
         spec = job_spec_dup(&event.u.job.job.spec->spec); /* the core takes the other */
         replay->each(replay->arg, &event);
         job_spec_free(event.u.job.job.spec); /* NULL if it did */
-        return store_read_tasks(store->db, "replay_tasks", id, &spec->spec, positions, each_tasks, replay, err);
+        return store_read_tasks(store->db, "replay_tasks", id, &spec->spec, positions, each_tasks, replay,
+                                err);
 }
 
 static int read_ids(struct replay *replay, uint64_t **ret_ids, size_t *ret_n, struct err *err)

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 
-#define AGAIN_MAX 100          /* deadlocks and lock waits (5 s each): minutes of somebody else's lock, not for ever */
+#define AGAIN_MAX 100 /* deadlocks and lock waits (5 s each): minutes of somebody else's lock, not for ever */
 #define PAUSE_FIRST_MS 10
 #define PAUSE_MAX_MS 2000
 
@@ -48,7 +48,8 @@ static struct content content_of(const struct store_batch *batch)
                 content.changes |= !is_question(op);
                 content.submit |= op->kind == STORE_JOB_NEW;
                 content.result |= op->kind == STORE_TASK_END;
-                content.grant |= op->kind == STORE_TASK_STATE && op->u.task_state.status == TASK_STATUS_RUNNING;
+                content.grant |=
+                        op->kind == STORE_TASK_STATE && op->u.task_state.status == TASK_STATUS_RUNNING;
                 content.accounts |= op->kind == STORE_PRINCIPAL &&
                                     (*op->u.principal.sql_hash || op->u.principal.drop_sql);
         }
@@ -83,8 +84,9 @@ static int check_fence(struct store *store, struct err *err)
                 return -1;
         if (epoch == store->epoch)
                 return 0;
-        return err_set(err, ERR_FENCED, "another coordinator has taken over (epoch %" PRIu64 ", ours is %" PRIu64 ")",
-                       epoch, store->epoch);
+        return err_set(err, ERR_FENCED,
+                       "another coordinator has taken over (epoch %" PRIu64 ", ours is %" PRIu64 ")", epoch,
+                       store->epoch);
 }
 
 static void name_batch(struct db_args *args, const struct store *store, const struct store_batch *batch)
@@ -104,7 +106,10 @@ static int put_writer(struct store *store, const struct store_batch *batch, stru
 
 static int write_all(struct store *store, struct store_batch *batch, bool changes, struct err *err)
 {
-        if (changes && check_fence(store, err) < 0)
+        bool asks = !changes && batch->first;
+
+        if (!asks &&
+            check_fence(store, err) < 0) /* a batch of nothing is the question whether we still count */
                 return -1;
         for (struct store_op *op = batch->first; op; op = op->next)
                 if (store_write(&store->writer, store->db, op, err) < 0)
@@ -129,7 +134,8 @@ static enum outcome outcome_of(const struct store *store, const struct err *err)
         return FAILED;
 }
 
-static enum outcome run_once(struct store *store, struct store_batch *batch, struct content content, struct err *err)
+static enum outcome run_once(struct store *store, struct store_batch *batch, struct content content,
+                             struct err *err)
 {
         store_writer_reset(&store->writer);
         if (write_all(store, batch, content.changes, err) < 0) {
@@ -223,7 +229,7 @@ static enum outcome bring_accounts_about(struct store *store, struct err *err)
 
 struct run { /* where a batch stands */
         struct content content;
-        bool unknown;   /* its COMMIT was not answered */
+        bool unknown; /* its COMMIT was not answered */
         bool committed; /* only its accounts are still to be made */
         unsigned again, down;
 };

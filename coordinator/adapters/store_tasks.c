@@ -8,9 +8,10 @@
 #include "adapters/store_writer.h"
 #include "base/xalloc.h"
 
-#define RANGE_LEAST 8       /* tasks from which a statement of their own is cheaper than rows (35 µs against 4 µs each) */
-#define NEW_ROWS_LEAST 16   /* the same for new rows made on the server */
-#define SEQUENCE_MAX 20000  /* seq_0_to_19999 in tasks_new */
+#define RANGE_LEAST                                                                                          \
+        8 /* tasks from which a statement of their own is cheaper than rows (35 µs against 4 µs each) */
+#define NEW_ROWS_LEAST 16 /* the same for new rows made on the server */
+#define SEQUENCE_MAX 20000 /* seq_0_to_19999 in tasks_new */
 #define ENDED_SPANS_MAX 4096 /* gathered ends are searched one by one: a bound for that */
 
 static uint64_t range_size(const struct range *range)
@@ -19,7 +20,8 @@ static uint64_t range_size(const struct range *range)
 }
 
 /* ------------------------------------------------------------------ new rows */
-static int new_rows(struct store_writer *writer, struct db *db, const struct store_tasks_new *tasks, struct err *err)
+static int new_rows(struct store_writer *writer, struct db *db, const struct store_tasks_new *tasks,
+                    struct err *err)
 {
         struct db_args *args = &writer->rows[ROWS_TASK_NEW];
 
@@ -47,7 +49,8 @@ static int new_sequence(struct db *db, const struct store_tasks_new *tasks, uint
         return store_write_now(db, "tasks_new", &args, n, err);
 }
 
-int store_tasks_new(struct store_writer *writer, struct db *db, const struct store_tasks_new *tasks, struct err *err)
+int store_tasks_new(struct store_writer *writer, struct db *db, const struct store_tasks_new *tasks,
+                    struct err *err)
 {
         if (tasks->n < NEW_ROWS_LEAST)
                 return new_rows(writer, db, tasks, err);
@@ -104,7 +107,8 @@ static int state_range(struct store_writer *writer, struct db *db, const struct 
 
         if (store_flush_upto(writer, db, ROWS_TASK_STATE, err) < 0)
                 return -1;
-        db_args_init(&args, "job:u lo:u hi:u status:u reason:u attempt:u tries:u crashes:u worker:u nonce:u started_us:i");
+        db_args_init(&args, "job:u lo:u hi:u status:u reason:u attempt:u tries:u crashes:u worker:u nonce:u "
+                            "started_us:i");
         db_put_u64(&args, state->job.n);
         db_put_u64(&args, range->lo);
         db_put_u64(&args, range->hi);
@@ -186,8 +190,10 @@ static int end_range(struct store_writer *writer, struct db *db, const struct st
 
         if (store_flush_upto(writer, db, ROWS_TASK_STATE, err) < 0)
                 return -1;
-        db_args_init(&args, "job:u lo:u hi:u status:u reason:u exit_code:u exit_signal:u attempt:u tries:u crashes:u "
-                            "worker:u nonce:u started_us:i ended_us:i cpu_us:i rss_kib:i");
+        db_args_init(
+                &args,
+                "job:u lo:u hi:u status:u reason:u exit_code:u exit_signal:u attempt:u tries:u crashes:u "
+                "worker:u nonce:u started_us:i ended_us:i cpu_us:i rss_kib:i");
         db_put_u64(&args, end->job.n);
         db_put_u64(&args, range->lo);
         db_put_u64(&args, range->hi);
@@ -195,7 +201,8 @@ static int end_range(struct store_writer *writer, struct db *db, const struct st
         return store_write_now(db, "tasks_end", &args, range_size(range), err);
 }
 
-int store_task_end(struct store_writer *writer, struct db *db, const struct store_task_end *end, struct err *err)
+int store_task_end(struct store_writer *writer, struct db *db, const struct store_task_end *end,
+                   struct err *err)
 {
         size_t value = 0;
 
@@ -213,7 +220,8 @@ int store_task_end(struct store_writer *writer, struct db *db, const struct stor
         return 0;
 }
 
-int store_attempt(struct store_writer *writer, struct db *db, const struct store_attempt *attempt, struct err *err)
+int store_attempt(struct store_writer *writer, struct db *db, const struct store_attempt *attempt,
+                  struct err *err)
 {
         struct db_args *args = &writer->rows[ROWS_ATTEMPT];
 

@@ -34,8 +34,8 @@ static void read_state(const struct db_rows *rows, size_t at, struct job_state *
         state->ending_reason = (enum task_reason)db_u64(rows, at + 18);
 }
 
-static struct job_spec_box *open_spec(const struct db_rows *rows, struct store_keys *keys, struct sealer *sealer,
-                                      const struct store_job_new *job, struct err *err)
+static struct job_spec_box *open_spec(const struct db_rows *rows, struct store_keys *keys,
+                                      struct sealer *sealer, const struct store_job_new *job, struct err *err)
 {
         CLEANUP_BUF struct buf json = { 0 };
         struct seal_place place = { .kind = SEAL_JOB_SPEC, .owner = job->owner.n, .job = job->job.n };
@@ -105,9 +105,9 @@ struct gather {
 
 static bool alike(const struct replay_tasks *a, const struct replay_tasks *b)
 {
-        return a->status == b->status && a->reason == b->reason && a->attempt == b->attempt && a->tries == b->tries &&
-               a->crashes == b->crashes && a->worker.n == b->worker.n && a->nonce == b->nonce &&
-               a->started_us == b->started_us;
+        return a->status == b->status && a->reason == b->reason && a->attempt == b->attempt &&
+               a->tries == b->tries && a->crashes == b->crashes && a->worker.n == b->worker.n &&
+               a->nonce == b->nonce && a->started_us == b->started_us;
 }
 
 static void gather_end(struct gather *gather)

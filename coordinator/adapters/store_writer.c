@@ -42,8 +42,7 @@ static void forget_counts(struct store_writer *writer)
 {
         struct counts_slot *slot, *tmp;
 
-        HASH_ITER(hh, writer->counts, slot, tmp)
-        {
+        HASH_ITER (hh, writer->counts, slot, tmp) {
                 HASH_DEL(writer->counts, slot);
                 free(slot);
         }
@@ -71,7 +70,8 @@ static int check_matched(const char *statement, uint64_t matched, uint64_t wante
 {
         if (matched == wanted)
                 return 0;
-        return err_set(err, ERR_STALE, "%s: %" PRIu64 " rows matched instead of %" PRIu64 ": memory and database differ",
+        return err_set(err, ERR_STALE,
+                       "%s: %" PRIu64 " rows matched instead of %" PRIu64 ": memory and database differ",
                        statement, matched, wanted);
 }
 
@@ -113,8 +113,8 @@ int store_row_added(struct store_writer *writer, struct db *db, enum store_rows 
         return store_flush_upto(writer, db, rows, err);
 }
 
-int store_put_sealed(struct store_writer *writer, struct db *db, enum store_rows rows, const struct seal_place *place,
-                     const void *plain, size_t bytes, struct err *err)
+int store_put_sealed(struct store_writer *writer, struct db *db, enum store_rows rows,
+                     const struct seal_place *place, const void *plain, size_t bytes, struct err *err)
 {
         struct db_args *args = &writer->rows[rows];
         struct data_key key;
@@ -127,7 +127,8 @@ int store_put_sealed(struct store_writer *writer, struct db *db, enum store_rows
         return 0;
 }
 
-int store_write_now(struct db *db, const char *statement, struct db_args *args, uint64_t each, struct err *err)
+int store_write_now(struct db *db, const char *statement, struct db_args *args, uint64_t each,
+                    struct err *err)
 {
         uint64_t matched = 0;
 
@@ -182,7 +183,8 @@ void store_put_counts(struct store_writer *writer)
 }
 
 /* ------------------------------------------------------------------ */
-static int write_people(struct store_writer *writer, struct db *db, const struct store_op *op, struct err *err)
+static int write_people(struct store_writer *writer, struct db *db, const struct store_op *op,
+                        struct err *err)
 {
         if (store_writer_flush(writer, db, err) < 0)
                 return -1;
@@ -216,8 +218,8 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
         case STORE_JOB_DROP:
                 return store_job_drop(writer, db, op->u.job, err);
         case STORE_JOB_SPEC:
-                return store_job_spec(writer, db, op->u.job_spec.job, op->u.job_spec.owner, &op->u.job_spec.spec->spec,
-                                      err);
+                return store_job_spec(writer, db, op->u.job_spec.job, op->u.job_spec.owner,
+                                      &op->u.job_spec.spec->spec, err);
         case STORE_JOB_COUNTS:
                 store_job_counts(writer, &op->u.counts);
                 return 0;

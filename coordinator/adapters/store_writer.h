@@ -23,15 +23,16 @@ struct store_writer {
         struct store_keys *keys;
         struct db_args rows[ROWS_COUNT];
         struct counts_slot *counts; /* the newest JOB_COUNTS of each job; hash */
-        struct store_span {         /* tasks whose end is gathered and not yet written */
+        struct store_span { /* tasks whose end is gathered and not yet written */
                 uint64_t job, lo, hi;
-        } *ended;
+        } * ended;
         size_t n_ended, cap_ended;
 };
 
 void store_writer_init(struct store_writer *writer, const struct keyring *keyring);
 void store_writer_done(struct store_writer *writer);
-void store_writer_reset(struct store_writer *writer); /* forgets what was gathered: the transaction was rolled back */
+void store_writer_reset(
+        struct store_writer *writer); /* forgets what was gathered: the transaction was rolled back */
 
 /* One operation. STALE: the database does not hold what the core believes. */
 int store_write(struct store_writer *writer, struct db *db, struct store_op *op, struct err *err) MUST_CHECK;
@@ -39,21 +40,27 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
 int store_writer_flush(struct store_writer *writer, struct db *db, struct err *err) MUST_CHECK;
 
 /* ------------------------------------------------------------------ between the files of the writer */
-#define ROWS_WEIGHT_MAX ((size_t)4 << 20) /* of one packet: well under max_allowed_packet, which is 16 MiB at least */
+#define ROWS_WEIGHT_MAX                                                                                      \
+        ((size_t)4 << 20) /* of one packet: well under max_allowed_packet, which is 16 MiB at least */
 
 /* Writes these rows and all that come before them, in the order of store_rows.def. */
-int store_flush_upto(struct store_writer *writer, struct db *db, enum store_rows last, struct err *err) MUST_CHECK;
+int store_flush_upto(struct store_writer *writer, struct db *db, enum store_rows last,
+                     struct err *err) MUST_CHECK;
 /* After a row was added: writes when the packet is full. */
-int store_row_added(struct store_writer *writer, struct db *db, enum store_rows rows, struct err *err) MUST_CHECK;
+int store_row_added(struct store_writer *writer, struct db *db, enum store_rows rows,
+                    struct err *err) MUST_CHECK;
 /* Seals `plain` as the next value of these rows. */
-int store_put_sealed(struct store_writer *writer, struct db *db, enum store_rows rows, const struct seal_place *place,
-                     const void *plain, size_t bytes, struct err *err) MUST_CHECK;
+int store_put_sealed(struct store_writer *writer, struct db *db, enum store_rows rows,
+                     const struct seal_place *place, const void *plain, size_t bytes,
+                     struct err *err) MUST_CHECK;
 /* One row now; each: rows that must match, 0 not looked at. */
 int store_write_now(struct db *db, const char *statement, struct db_args *args, uint64_t each,
                     struct err *err) MUST_CHECK;
 
-int store_job_new(struct store_writer *writer, struct db *db, const struct store_job_new *job, struct err *err) MUST_CHECK;
-int store_job_chunk(struct store_writer *writer, struct db *db, const struct store_chunk *chunk, struct err *err) MUST_CHECK;
+int store_job_new(struct store_writer *writer, struct db *db, const struct store_job_new *job,
+                  struct err *err) MUST_CHECK;
+int store_job_chunk(struct store_writer *writer, struct db *db, const struct store_chunk *chunk,
+                    struct err *err) MUST_CHECK;
 int store_job_live(struct store_writer *writer, struct db *db, struct job_id job, struct err *err) MUST_CHECK;
 int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job, struct err *err) MUST_CHECK;
 int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job, struct principal_id owner,
@@ -61,16 +68,25 @@ int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job
 void store_job_counts(struct store_writer *writer, const struct job_state *state);
 void store_put_counts(struct store_writer *writer); /* gathered counts become rows */
 
-int store_tasks_new(struct store_writer *writer, struct db *db, const struct store_tasks_new *tasks, struct err *err) MUST_CHECK;
-int store_task_state(struct store_writer *writer, struct db *db, const struct store_task_state *state, struct err *err) MUST_CHECK;
-int store_task_end(struct store_writer *writer, struct db *db, const struct store_task_end *end, struct err *err) MUST_CHECK;
-int store_attempt(struct store_writer *writer, struct db *db, const struct store_attempt *attempt, struct err *err) MUST_CHECK;
-int store_round(struct store_writer *writer, struct db *db, const struct store_round *round, struct err *err) MUST_CHECK;
+int store_tasks_new(struct store_writer *writer, struct db *db, const struct store_tasks_new *tasks,
+                    struct err *err) MUST_CHECK;
+int store_task_state(struct store_writer *writer, struct db *db, const struct store_task_state *state,
+                     struct err *err) MUST_CHECK;
+int store_task_end(struct store_writer *writer, struct db *db, const struct store_task_end *end,
+                   struct err *err) MUST_CHECK;
+int store_attempt(struct store_writer *writer, struct db *db, const struct store_attempt *attempt,
+                  struct err *err) MUST_CHECK;
+int store_round(struct store_writer *writer, struct db *db, const struct store_round *round,
+                struct err *err) MUST_CHECK;
 
-int store_data(struct store_writer *writer, struct db *db, const struct store_data *data, struct err *err) MUST_CHECK;
-int store_file(struct store_writer *writer, struct db *db, const struct store_file *file, struct err *err) MUST_CHECK;
-int store_event(struct store_writer *writer, struct db *db, const struct store_event *event, struct err *err) MUST_CHECK;
-int store_worker(struct store_writer *writer, struct db *db, const struct store_worker *worker, struct err *err) MUST_CHECK;
+int store_data(struct store_writer *writer, struct db *db, const struct store_data *data,
+               struct err *err) MUST_CHECK;
+int store_file(struct store_writer *writer, struct db *db, const struct store_file *file,
+               struct err *err) MUST_CHECK;
+int store_event(struct store_writer *writer, struct db *db, const struct store_event *event,
+                struct err *err) MUST_CHECK;
+int store_worker(struct store_writer *writer, struct db *db, const struct store_worker *worker,
+                 struct err *err) MUST_CHECK;
 
 int store_principal(struct db *db, const struct store_principal *principal, struct err *err) MUST_CHECK;
 int store_key(struct db *db, const struct store_key *key, struct err *err) MUST_CHECK;

@@ -41,9 +41,6 @@ SELECT digest FROM SchemaViews WHERE part = 0
 -- name: setup_views_put
 INSERT INTO SchemaViews (part, digest) VALUES (0, :digest) ON DUPLICATE KEY UPDATE digest = VALUES(digest)
 
--- name: setup_udf
-SELECT COUNT(*) FROM mysql.func WHERE name IN ('unseal', 'unseal_entry', 'seal_scope')
-
 -- name: setup_coordinator
 SELECT epoch, install FROM Coordinator WHERE part = 0
 
