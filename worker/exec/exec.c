@@ -1,0 +1,223 @@
+/* The set of runs: children that end, credit that comes, and what all runs share. */
+#include "exec/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "exec/run.h"
+
+static struct run *run_of_output(struct output *output)
+{
+        return (struct run *)((char *)output - offsetof(struct run, output));
+}
+
+/* ------------------------------------------------------------------ where output goes */
+static bool sink_may_store(void *arg)
+{
+        struct exec *exec = arg;
+
+        return exec->host.may_store(exec->host.arg);
+}
+
+static void sink_store(void *arg, struct output *output, const struct wchunk *chunk)
+{
+        struct exec *exec = arg;
+
+        exec->host.store(exec->host.arg, run_of_output(output)->task, chunk, 0);
+}
+
+static void sink_wait(void *arg, struct output *output)
+{
+        (void)arg;
+        run_wait_credit(run_of_output(output));
+}
+
+static void sink_at_end(void *arg, struct output *output)
+{
+        struct run *run = run_of_output(output);
+
+        (void)arg;
+        if (run->phase == RUN_LINGER)
+                run->timer.due(&run->timer); /* patience is no longer needed */
+}
+
+void exec_on_credit(struct exec *exec)
+{
+        struct run *list = exec->waiting;
+        struct run *run, *next;
+
+        exec->waiting = NULL;
+        DL_FOREACH_SAFE2(list, run, next, wait_next)
+        {
+                if (!exec->host.may_store(exec->host.arg))
+                        break;
+                DL_DELETE2(list, run, wait_prev, wait_next);
+                run->waits = false;
+                if (run->phase == RUN_CLOSING)
+                        run_close(run);
+                else
+                        output_on_credit(&run->output);
+        }
+        /* Those that were not served stay in front of those that wait again. */
+        DL_CONCAT2(list, exec->waiting, wait_prev, wait_next);
+        exec->waiting = list;
+}
+
+/* ------------------------------------------------------------------ children */
+bool exec_is_leader(void *arg, pid_t pid)
+{
+        struct exec *exec = arg;
+        struct run *run;
+
+        HASH_FIND(hh, exec->by_pid, &pid, sizeof(pid), run);
+        return run && run->phase == RUN_RUNNING;
+}
+
+int64_t exec_oldest_other_us(const struct exec *exec, const struct run *run)
+{
+        const struct run *other;
+
+        DL_FOREACH (exec->runs, other)
+                if (other != run && other->pid)
+                        return other->started_us;
+        return -1;
+}
+
+void exec_on_child(struct exec *exec)
+{
+        for (;;) {
+                siginfo_t info = { 0 };
+                struct run *run;
+
+                /* Look first: a leader stays a zombie until its group is dealt with. */
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
+                        return;
+                HASH_FIND(hh, exec->by_pid, &info.si_pid, sizeof(info.si_pid), run);
+                if (run && run->phase == RUN_RUNNING)
+                        run_on_exit(run);
+                else
+                        waitpid(info.si_pid, NULL, 0); /* an orphan of some task */
+        }
+}
+
+/* The kernel counts every process that it ended for want of memory. */
+static uint64_t oom_kills(void)
+{
+        FILE *file = fopen("/proc/vmstat", "re");
+        char line[128];
+        unsigned long long n = 0;
+
+        if (!file)
+                return 0;
+        while (fgets(line, sizeof(line), file))
+                if (sscanf(line, "oom_kill %llu", &n) == 1)
+                        break;
+        fclose(file);
+        return n;
+}
+
+bool exec_oom_happened(struct exec *exec)
+{
+        uint64_t before = exec->oom_kills;
+
+        exec->oom_kills = oom_kills();
+        return exec->oom_kills > before;
+}
+
+/* ------------------------------------------------------------------ life */
+struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct env_base *env,
+                      const struct spawn_user *user, const struct exec_host *host, struct err *err)
+{
+        CLEANUP_WITH(exec_free) struct exec *exec = xcalloc(1, sizeof(*exec));
+
+        exec->loop = loop;
+        exec->scratch = scratch;
+        exec->env = env;
+        exec->user = user;
+        exec->host = *host;
+        exec->sink = (struct output_sink){ .may_store = sink_may_store,
+                                           .store = sink_store,
+                                           .wait = sink_wait,
+                                           .at_end = sink_at_end,
+                                           .arg = exec };
+        exec->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        exec->spawner = spawner_new(err);
+        exec->tree = tree_new();
+        exec->oom_kills = oom_kills();
+        if (!exec->spawner)
+                return NULL;
+        if (exec->null_fd < 0) {
+                err_set(err, ERR_INTERNAL, "/dev/null: %s", strerror(errno));
+                return NULL;
+        }
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
+                err_set(err, ERR_INTERNAL, "become a subreaper: %s", strerror(errno));
+                return NULL;
+        }
+        snprintf(exec->enforces, sizeof(exec->enforces), "time kill-tree%s", user ? " user" : "");
+        return STEAL(exec);
+}
+
+void exec_free(struct exec *exec)
+{
+        if (!exec)
+                return;
+        while (exec->runs) {
+                struct run *run = exec->runs;
+
+                if (run->pid) {
+                        struct tree_task task = { .leader = run->pid, .dir = run->dir };
+
+                        tree_signal(exec->tree, &task, SIGKILL);
+                        if (run->phase == RUN_RUNNING)
+                                waitpid(run->pid, NULL, 0);
+                }
+                run_free(run);
+        }
+        spawner_free(exec->spawner);
+        tree_free(exec->tree);
+        words_done(&exec->words_env);
+        words_done(&exec->words_args);
+        if (exec->null_fd >= 0)
+                close(exec->null_fd);
+        free(exec);
+}
+
+void exec_start(struct exec *exec, struct wtask *task)
+{
+        run_new(exec, task);
+}
+
+bool exec_has_unsettled(const struct exec *exec)
+{
+        return exec->n_unsettled > 0;
+}
+
+void exec_settle(struct exec *exec)
+{
+        while (exec->n_unsettled) {
+                struct run *run;
+                struct wtask *task;
+                struct wend end;
+
+                DL_SEARCH_SCALAR(exec->runs, run, unsettled, true);
+                BUG_ON(!run);
+                task = run->task;
+                end = run->end;
+                run_free(run);
+                exec->host.ended(exec->host.arg, task, &end);
+        }
+}
+
+const char *exec_enforces(const struct exec *exec)
+{
+        return exec->enforces;
+}

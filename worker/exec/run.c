@@ -1,0 +1,368 @@
+/* One command from its folder to its end. See run.h for the phases.
+ *
+ * 1. The leader's exit ends a task, not the end of its pipes: whoever else holds them gets LINGER_US, then dies.
+ * 2. What a task left is killed before its end is told, so a slot is never free while something of it still runs. */
+#include "exec/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+
+#define LINGER_US (100 * US_PER_MS)
+#define KILL_AGAIN_US (1 * US_PER_S) /* a tree that did not die at once is killed again */
+#define OUT_MAX_DEFAULT ((uint64_t)16 << 20)
+#define FOLDER_TRIES 1000
+
+static void on_timer(struct timer *timer);
+
+void run_new(struct exec *exec, struct wtask *task)
+{
+        struct run *run = xcalloc(1, sizeof(*run));
+        enum task_reason reason;
+
+        run->exec = exec;
+        run->task = task;
+        run->started_us = clock_mono_us();
+        run->timer.due = on_timer;
+        task->run = run;
+        DL_APPEND(exec->runs, run);
+        if (!inputs_needed(task->lease->job)) {
+                run_begin(run);
+                return;
+        }
+        switch (inputs_want(exec, run, &reason)) {
+        case 0:
+                run_begin(run);
+                break;
+        case 1:
+                break; /* one of us will be called */
+        default:
+                run_fail(run, reason);
+        }
+}
+
+void run_free(struct run *run)
+{
+        struct exec *exec = run->exec;
+
+        loop_timer_clear(exec->loop, &run->timer);
+        collect_free(run->collect);
+        if (run->has_output)
+                output_done(&run->output);
+        if (run->pid)
+                HASH_DELETE(hh, exec->by_pid, run);
+        if (run->waits)
+                DL_DELETE2(exec->waiting, run, wait_prev, wait_next);
+        if (run->unsettled)
+                exec->n_unsettled--;
+        if (run->has_folder) {
+                scratch_remove(exec->scratch, run->name);
+                scratch_remove(exec->scratch, run->result_name);
+        }
+        DL_DELETE(exec->runs, run);
+        buf_done(&run->result);
+        free(run->dir);
+        free(run->result_path);
+        free(run);
+}
+
+void run_fail(struct run *run, enum task_reason reason)
+{
+        run->end = (struct wend){ .how = WEND_FAILED, .reason = reason };
+        if (run->unsettled)
+                return;
+        run->unsettled = true;
+        run->exec->n_unsettled++;
+}
+
+void run_wait_credit(struct run *run)
+{
+        if (run->waits)
+                return;
+        run->waits = true;
+        DL_APPEND2(run->exec->waiting, run, wait_prev, wait_next);
+}
+
+/* ------------------------------------------------------------------ beginning */
+static enum task_reason reason_of_errno(int error)
+{
+        if (!error)
+                return TASK_REASON_NONE;
+        return error == ENOSPC || error == EDQUOT ? TASK_REASON_NO_SPACE : TASK_REASON_LAUNCH;
+}
+
+static enum task_reason make_folder(struct run *run)
+{
+        struct exec *exec = run->exec;
+        int error = EEXIST;
+
+        for (int i = 0; error == EEXIST && i < FOLDER_TRIES; i++) {
+                snprintf(run->name, sizeof(run->name), "t%llu", (unsigned long long)++exec->n_started);
+                error = scratch_make(exec->scratch, run->name, true);
+        }
+        if (error)
+                return reason_of_errno(error);
+        run->has_folder = true;
+        run->dir = xasprintf("%s/%s", exec->scratch->path, run->name);
+        /* Outside of the folder, which is empty when the task begins; in one of its own where the task's user could
+         * not make a file beside it. */
+        snprintf(run->result_name, sizeof(run->result_name), "%s.%s", run->name, exec->user ? "r" : "json");
+        run->result_path = xasprintf("%s.%s", run->dir, exec->user ? "r/result" : "json");
+        return exec->user ? reason_of_errno(scratch_make(exec->scratch, run->result_name, true))
+                          : TASK_REASON_NONE;
+}
+
+static enum task_reason reason_of_spawn(enum spawn_step step, int error)
+{
+        switch (step) {
+        case SPAWN_DIR:
+                return TASK_REASON_NO_CWD;
+        case SPAWN_EXEC:
+                if (error == ENOENT || error == ENOTDIR)
+                        return TASK_REASON_NOT_FOUND;
+                if (error == E2BIG)
+                        return TASK_REASON_ARGS_TOO_LONG;
+                if (error == EACCES || error == EPERM || error == ENOEXEC || error == EISDIR ||
+                    error == ELOOP || error == EINVAL || error == ETXTBSY || error == ENAMETOOLONG ||
+                    error == ELIBBAD)
+                        return TASK_REASON_NOT_EXECUTABLE;
+                return TASK_REASON_LAUNCH;
+        case SPAWN_STARTED:
+        case SPAWN_CLONE:
+        case SPAWN_SETUP:
+                break;
+        }
+        return TASK_REASON_LAUNCH;
+}
+
+static int make_pipe(int fds[2])
+{
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -1;
+        fcntl(fds[0], F_SETFL, O_NONBLOCK); /* our end alone: the task's blocks as it expects */
+        return 0;
+}
+
+static enum task_reason start_process(struct run *run, int out_fd, int err_fd)
+{
+        struct exec *exec = run->exec;
+        const struct rec_job_spec *spec = wtask_spec(run->task);
+        const char *script = inputs_script(run->task->lease->job);
+        enum spawn_step step = SPAWN_STARTED;
+        int error = 0;
+        struct env_task about = { .dir = run->dir, .result = run->result_path };
+        struct spawn spawn = {
+                .file = script,
+                .path = env_path(exec->env, spec),
+                .dir = spec->n_cwd ? spec->cwd : run->dir,
+                .in_fd = exec->null_fd,
+                .out_fd = out_fd,
+                .err_fd = err_fd,
+                .user = exec->user,
+                .sh = script ? "/bin/sh" : NULL,
+        };
+
+        if (spec->has_time_ms)
+                about.end_s = (clock_wall_us() + (int64_t)spec->time_ms * US_PER_MS) / US_PER_S;
+        env_build(exec->env, run->task, &about, &exec->words_env);
+        env_args(run->task, script, &exec->words_args);
+        if (!exec->words_args.n)
+                return TASK_REASON_BAD_TYPE;
+        spawn.envp = words_end(&exec->words_env);
+        spawn.argv = words_end(&exec->words_args);
+        run->started_us = clock_mono_us();
+        run->pid = spawn_start(exec->spawner, &spawn, -1, &step, &error);
+        if (run->pid < 0) {
+                run->pid = 0;
+                return reason_of_spawn(step, error);
+        }
+        HASH_ADD(hh, exec->by_pid, pid, sizeof(run->pid), run);
+        return TASK_REASON_NONE;
+}
+
+void run_begin(struct run *run)
+{
+        const struct rec_job_spec *spec = wtask_spec(run->task);
+        enum task_reason reason = make_folder(run);
+        int out[2] = { -1, -1 }, err[2] = { -1, -1 };
+
+        if (reason == TASK_REASON_NONE && inputs_needed(run->task->lease->job))
+                reason = inputs_place(run);
+        if (reason == TASK_REASON_NONE && (make_pipe(out) < 0 || make_pipe(err) < 0))
+                reason = TASK_REASON_LAUNCH;
+        if (reason == TASK_REASON_NONE)
+                reason = start_process(run, out[1], err[1]);
+        if (out[1] >= 0)
+                close(out[1]);
+        if (err[1] >= 0)
+                close(err[1]);
+        if (reason != TASK_REASON_NONE) {
+                if (out[0] >= 0)
+                        close(out[0]);
+                if (err[0] >= 0)
+                        close(err[0]);
+                run_fail(run, reason);
+                return;
+        }
+        output_init(&run->output, run->exec->loop, &run->exec->sink, out[0], err[0],
+                    spec->has_out_max ? spec->out_max : OUT_MAX_DEFAULT);
+        run->has_output = true;
+        run->phase = RUN_RUNNING;
+}
+
+/* ------------------------------------------------------------------ ending */
+static void kill_left(struct run *run)
+{
+        struct tree_task left = { .leader = run->pid, .dir = run->dir };
+
+        tree_kill_left(run->exec->tree, &left, exec_oldest_other_us(run->exec, run), exec_is_leader,
+                       run->exec);
+}
+
+static int64_t timeval_us(const struct timeval *t)
+{
+        return (int64_t)t->tv_sec * US_PER_S + t->tv_usec;
+}
+
+static void take_status(struct run *run)
+{
+        struct rusage usage = { 0 };
+        int status = 0;
+
+        while (wait4(run->pid, &status, 0, &usage) < 0 && errno == EINTR)
+                ;
+        run->end.cpu_us = timeval_us(&usage.ru_utime) + timeval_us(&usage.ru_stime);
+        run->end.rss_kib = usage.ru_maxrss;
+        if (WIFSIGNALED(status)) {
+                run->end.how = WEND_SIGNALED;
+                run->end.signal = (uint8_t)WTERMSIG(status);
+                run->end.oom = run->end.signal == SIGKILL && !run->stopping && exec_oom_happened(run->exec);
+        } else {
+                run->end.how = WEND_EXITED;
+                run->end.code = (uint8_t)WEXITSTATUS(status);
+        }
+}
+
+static void begin_closing(struct run *run)
+{
+        struct exec *exec = run->exec;
+        const char *result = run->result_path + strlen(exec->scratch->path) + 1;
+        bool has_result;
+
+        HASH_DELETE(hh, exec->by_pid, run);
+        run->pid = 0;
+        run->phase = RUN_CLOSING;
+        loop_timer_clear(exec->loop, &run->timer);
+        output_drain(&run->output);
+        output_close(&run->output);
+        run->end.reason = result_read(exec->scratch->fd, result, &run->result, &has_result);
+        if (has_result) {
+                run->end.result = run->result.bytes;
+                run->end.result_bytes = run->result.n;
+        }
+        run->collect = collect_new(run);
+        run_close(run);
+}
+
+void run_on_exit(struct run *run)
+{
+        output_drain(&run->output);
+        if (output_at_end(&run->output)) {
+                kill_left(run); /* the zombie keeps its group's number ours */
+                take_status(run);
+                begin_closing(run);
+                return;
+        }
+        take_status(run);
+        run->phase = RUN_LINGER;
+        loop_timer_set(run->exec->loop, &run->timer, clock_mono_us() + LINGER_US);
+}
+
+void run_close(struct run *run)
+{
+        struct exec *exec = run->exec;
+        struct wtask *task = run->task;
+        size_t inline_max = MIN(OUTPUT_INLINE_MAX, MSG_BODY_MAX - run->end.result_bytes);
+        struct wend end;
+
+        if (run->collect && task->stop != WSTOP_SILENT) {
+                if (!collect_step(run->collect)) {
+                        run_wait_credit(run);
+                        return;
+                }
+        }
+        if (task->stop != WSTOP_SILENT && !output_finish(&run->output, inline_max)) {
+                run_wait_credit(run);
+                return;
+        }
+        run->end.chunks = run->output.chunks;
+        run->end.n_chunks = run->output.n_chunks;
+        end = run->end;
+        exec->host.ended(exec->host.arg, task, &end);
+        run_free(run);
+}
+
+/* ------------------------------------------------------------------ stopping */
+static void signal_tree(struct run *run, int signal)
+{
+        struct tree_task task = { .leader = run->pid, .dir = run->dir };
+
+        tree_signal(run->exec->tree, &task, signal);
+}
+
+static void on_timer(struct timer *timer)
+{
+        struct run *run = (struct run *)((char *)timer - offsetof(struct run, timer));
+
+        if (run->phase == RUN_LINGER) {
+                tree_kill_left(run->exec->tree, &(struct tree_task){ .leader = run->pid, .dir = run->dir },
+                               exec_oldest_other_us(run->exec, run), exec_is_leader, run->exec);
+                begin_closing(run);
+                return;
+        }
+        signal_tree(run, SIGKILL);
+        loop_timer_set(run->exec->loop, timer, clock_mono_us() + KILL_AGAIN_US);
+}
+
+void exec_stop(struct exec *exec, struct wtask *task, int64_t grace_us)
+{
+        struct run *run = task->run;
+        int64_t kill_at_us = clock_mono_us() + grace_us;
+
+        switch (run->phase) {
+        case RUN_INPUTS:
+                if (!run->unsettled)
+                        run_fail(run, TASK_REASON_STOPPED);
+                break;
+        case RUN_RUNNING:
+                if (!run->stopping) {
+                        run->stopping = true;
+                        signal_tree(run, SIGTERM);
+                        signal_tree(run, SIGCONT); /* what is stopped could not hear it */
+                }
+                if (!run->timer.place || kill_at_us < run->timer.at_us)
+                        loop_timer_set(exec->loop, &run->timer, kill_at_us);
+                break;
+        case RUN_LINGER:
+        case RUN_CLOSING:
+                break; /* it is over already */
+        }
+}
+
+void exec_signal(struct exec *exec, struct wtask *task, int signal)
+{
+        struct run *run = task->run;
+
+        (void)exec;
+        if (run->phase == RUN_RUNNING)
+                kill(-run->pid, signal);
+}

@@ -1,0 +1,96 @@
+/* Inside of worker/exec: one task's process and everything about it. Only exec.c, run.c, inputs.c and collect.c
+ * include this.
+ *
+ *   INPUTS --> RUNNING --> LINGER --> CLOSING --> over (freed)
+ *     \______________________________/^
+ *
+ * INPUTS   waits for files of its job; no process yet (jobs without inputs pass at once)
+ * RUNNING  the leader lives
+ * LINGER   the leader is gone and waited for, somebody still holds its pipes: a short while for what they write
+ * CLOSING  nothing of it lives; output and files wait for credit */
+#ifndef EXEC_RUN_H
+#define EXEC_RUN_H
+
+#include <uthash.h>
+
+#include "base/xalloc.h"
+#include "exec/exec.h"
+#include "exec/output.h"
+#include "exec/tree.h"
+
+enum run_phase { RUN_INPUTS, RUN_RUNNING, RUN_LINGER, RUN_CLOSING };
+
+struct collect;
+struct run {
+        struct exec *exec;
+        struct wtask *task;
+        enum run_phase phase;
+        pid_t pid; /* the leader; its group and session too. 0: none */
+        char name[32]; /* of its folder below the scratch folder */
+        char result_name[40]; /* of what holds its result, beside it */
+        char *dir; /* JOB_DIR */
+        char *result_path; /* JOB_RESULT */
+        int64_t started_us;
+        bool has_folder, has_output, stopping;
+        struct timer timer; /* RUNNING: KILL after grace; LINGER: the end of patience */
+        struct output output;
+        struct collect *collect; /* CLOSING: files of --out; NULL: none or done */
+        struct wend end;
+        struct buf result;
+        bool unsettled;
+        bool waits; /* for credit: in exec->waiting */
+        struct run *prev, *next; /* all runs, the oldest first */
+        struct run *wait_prev, *wait_next;
+        UT_hash_handle hh; /* by pid */
+};
+
+struct exec {
+        struct loop *loop;
+        struct scratch *scratch;
+        const struct env_base *env;
+        const struct spawn_user *user;
+        struct exec_host host;
+        struct spawner *spawner;
+        struct tree *tree;
+        struct output_sink sink;
+        struct run *runs;
+        struct run *by_pid;
+        struct run *waiting; /* for credit, first come first served */
+        size_t n_unsettled;
+        int null_fd;
+        uint64_t n_started;
+        uint64_t oom_kills; /* the machine's counter when last looked at */
+        struct words words_env, words_args;
+        char enforces[256];
+};
+
+void run_new(struct exec *exec, struct wtask *task);
+void run_free(struct run *run);
+void run_begin(struct run *run); /* inputs are there: make the folder, start the process */
+void run_fail(struct run *run, enum task_reason reason); /* before there is a process; ended by exec_settle */
+void run_on_exit(struct run *run); /* its leader is a zombie */
+void run_close(struct run *run); /* CLOSING: go on until credit is missing or it is over (freed then) */
+void run_wait_credit(struct run *run);
+
+/* exec.c */
+int64_t exec_oldest_other_us(const struct exec *exec, const struct run *run);
+bool exec_is_leader(void *arg, pid_t pid);
+bool exec_oom_happened(struct exec *exec);
+
+/* result.c: read JOB_RESULT. NULL reason: TASK_REASON_NONE with or without a result. */
+enum task_reason result_read(int at_fd, const char *path, struct buf *ret_text, bool *ret_has);
+
+/* inputs.c */
+bool inputs_needed(const struct wjob *job);
+/* 0: all there; 1: being fetched, run_begin or run_fail follows; -1: they cannot be had, *ret_reason. */
+int inputs_want(struct exec *exec, struct run *run, enum task_reason *ret_reason);
+const char *inputs_script(const struct wjob *job); /* path of the job's script, NULL: it is none */
+enum task_reason inputs_place(struct run *run); /* into the task's folder */
+
+/* collect.c */
+struct collect *collect_new(struct run *run); /* NULL: nothing to collect */
+void collect_free(struct collect *collect);
+bool collect_step(
+        struct collect *collect); /* false: no credit now; true: done, run->end has files or a reason */
+
+#endif
