@@ -51,6 +51,7 @@ SIM_SRC := $(call src,tests/sim/*.c)
 CONTRACT_SRC := $(call src,tests/contract/test_*.c)
 FUZZ_SRC := $(call src,tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(call src,tests/bench/bench_*.c tests/bench/drive_*.c)
+SYSTEM_TOOLS := $(patsubst tests/%.c,$(B)/tests/%,$(call src,tests/system/*.c)) # helpers of the system tests
 SQL_FILES := $(call src,sql/migrations/*.sql sql/queries/*.sql sql/views/*.sql)
 
 BINS := jobsubmit jobctl jobworker jobcoordinator
@@ -130,10 +131,12 @@ $(B)/tests/contract/%: $(B)/obj/tests/contract/%.o $(B)/lib/libcoordinator.a $(B
 	$(call link,$(LIBS_COORDINATOR) -lcunit)
 $(B)/tests/bench/%: $(B)/obj/tests/bench/%.o $(B)/lib/libcoordinator.a $(B)/lib/libworker.a $(B)/lib/libcommon.a
 	$(call link,$(LIBS_COORDINATOR))
+$(B)/tests/system/%: $(B)/obj/tests/system/%.o $(B)/lib/libcommon.a
+	$(call link,$(LIBS_COMMON))
 $(B)/tests/sim/sim: $(call obj,$(SIM_SRC)) $(B)/lib/libcoordinator.a $(B)/lib/libcommon.a
 	$(call link,$(LIBS_COORDINATOR) -lcunit)
 
-tests-build: all $(UNIT_BINS) $(SIM_BIN) $(CONTRACT_BINS)
+tests-build: all $(SYSTEM_TOOLS) $(UNIT_BINS) $(SIM_BIN) $(CONTRACT_BINS)
 
 # Tests run on binaries with sanitizers, unless CHECK_SAN is empty; everything goes through one script that counts.
 CHECK_SAN ?= address,undefined

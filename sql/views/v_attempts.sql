@@ -13,7 +13,7 @@ SELECT t.job_id AS job_id,
     'bad-type', 'output-files', 'stopped') AS reason,
   scoped(q.s, t.owner, CASE WHEN t.status >= 5 AND t.started_us > 0 AND t.exit_signal = 0 THEN t.exit_code END) AS exit_code,
   scoped(q.s, t.owner, NULLIF(t.exit_signal, 0)) AS exit_signal,
-  w.name AS worker,
+  CASE WHEN scoped(q.s, t.owner, t.worker) <=> w.principal THEN w.name END AS worker,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, t.owner, NULLIF(t.started_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS started_at,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, t.owner, NULLIF(t.ended_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS ended_at,
   scoped(q.s, t.owner, CASE WHEN t.ended_us > 0 AND t.started_us > 0 THEN t.cpu_us END) * 0.000001 AS cpu_seconds,
@@ -22,7 +22,7 @@ FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 JOIN Tasks t ON t.job_id = j.job_id AND t.started_us > 0
-LEFT JOIN Principals w ON w.principal = scoped(q.s, t.owner, NULLIF(t.worker, 0))
+LEFT JOIN Principals w ON w.principal <=> t.worker
 UNION ALL
 SELECT a.job_id AS job_id,
   a.task_index AS task_index,
@@ -36,7 +36,7 @@ SELECT a.job_id AS job_id,
     'bad-type', 'output-files', 'stopped') AS reason,
   scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), CASE WHEN a.status >= 5 AND a.started_us > 0 AND a.exit_signal = 0 THEN a.exit_code END) AS exit_code,
   scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), NULLIF(a.exit_signal, 0)) AS exit_signal,
-  w.name AS worker,
+  CASE WHEN scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), a.worker) <=> w.principal THEN w.name END AS worker,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), NULLIF(a.started_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS started_at,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), NULLIF(a.ended_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS ended_at,
   scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), CASE WHEN a.ended_us > 0 AND a.started_us > 0 THEN a.cpu_us END) * 0.000001 AS cpu_seconds,
@@ -45,5 +45,5 @@ FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 JOIN Attempts a ON a.job_id <=> j.job_id
-LEFT JOIN Principals w ON w.principal = scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), NULLIF(a.worker, 0))
+LEFT JOIN Principals w ON w.principal <=> a.worker
 ;;

@@ -3,7 +3,7 @@ CREATE OR REPLACE SQL SECURITY DEFINER VIEW v_jobs AS
 SELECT j.job_id AS job_id,
   CAST(CONVERT(unseal(1, j.name, j.wrapped_key, q.s, j.owner, j.job_id, 0, 0, 0, 0, 0) USING utf8mb4) AS CHAR(255))
     COLLATE utf8mb4_nopad_bin AS name,
-  o.name AS owner,
+  CASE WHEN scoped(q.s, j.owner, j.owner) <=> o.principal THEN o.name END AS owner,
   CAST(CONVERT(scoped_text(q.s, j.owner, j.queue) USING utf8mb4) AS CHAR(64))
     COLLATE utf8mb4_nopad_bin AS queue,
   ELT(scoped(q.s, j.owner, j.status),
@@ -26,5 +26,5 @@ SELECT j.job_id AS job_id,
 FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
-LEFT JOIN Principals o ON o.principal = scoped(q.s, j.owner, j.owner)
+LEFT JOIN Principals o ON o.principal <=> j.owner
 ;;

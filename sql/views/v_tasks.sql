@@ -6,7 +6,7 @@ SELECT t.job_id AS job_id,
   CONCAT(t.job_id, '.', t.task_index) AS task_id,
   CAST(CONVERT(unseal(1, j.name, j.wrapped_key, q.s, j.owner, j.job_id, 0, 0, 0, 0, 0) USING utf8mb4) AS CHAR(255))
     COLLATE utf8mb4_nopad_bin AS job_name,
-  o.name AS owner,
+  CASE WHEN scoped(q.s, j.owner, j.owner) <=> o.principal THEN o.name END AS owner,
   CAST(CONVERT(scoped_text(q.s, j.owner, j.queue) USING utf8mb4) AS CHAR(64))
     COLLATE utf8mb4_nopad_bin AS queue,
   ELT(scoped(q.s, j.owner, j.task_type), 'command', 'noop', 'echo', 'sleep') AS task_type,
@@ -23,7 +23,7 @@ SELECT t.job_id AS job_id,
   scoped(q.s, t.owner, CASE WHEN t.status >= 5 AND t.started_us > 0 AND t.exit_signal = 0 THEN t.exit_code END) AS exit_code,
   scoped(q.s, t.owner, NULLIF(t.exit_signal, 0)) AS exit_signal,
   scoped(q.s, t.owner, NULLIF(t.attempt, 0)) AS attempt,
-  w.name AS worker,
+  CASE WHEN scoped(q.s, t.owner, t.worker) <=> w.principal THEN w.name END AS worker,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, j.owner, NULLIF(j.submitted_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS submitted_at,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, t.owner, NULLIF(t.started_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS started_at,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, t.owner, NULLIF(t.ended_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS ended_at,
@@ -36,8 +36,8 @@ FROM (SELECT me() AS m, scope(1) AS s, scope(2) AS d LIMIT 1) q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 JOIN Tasks t ON t.job_id = j.job_id
-LEFT JOIN Principals o ON o.principal = scoped(q.s, j.owner, j.owner)
-LEFT JOIN Principals w ON w.principal = scoped(q.s, t.owner, NULLIF(t.worker, 0))
+LEFT JOIN Principals o ON o.principal <=> j.owner
+LEFT JOIN Principals w ON w.principal <=> t.worker
 LEFT JOIN JobData c ON c.job_id = j.job_id AND c.part = 0
   AND c.seq = (t.task_index - 1) DIV NULLIF(j.entries_per_chunk, 0)
 ;;

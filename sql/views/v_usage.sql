@@ -1,6 +1,6 @@
 -- What each owner used in each queue: finished tasks by how they ended, and the time they took (newest attempts).
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW v_usage AS
-SELECT o.name AS owner,
+SELECT CASE WHEN scoped(q.s, j.owner, j.owner) <=> o.principal THEN o.name END AS owner,
   CAST(CONVERT(scoped_text(q.s, j.owner, j.queue) USING utf8mb4) AS CHAR(64))
     COLLATE utf8mb4_nopad_bin AS queue,
   COUNT(*) AS jobs,
@@ -15,6 +15,6 @@ SELECT o.name AS owner,
 FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
-JOIN Principals o ON o.principal = j.owner
-GROUP BY o.name, j.queue
+LEFT JOIN Principals o ON o.principal <=> j.owner
+GROUP BY 1, 2
 ;;

@@ -16,19 +16,19 @@ JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
 WHERE scoped(q.s, j.owner, j.waiting) > 0
 UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'queue-paused' AS reason,
-  CONCAT('queue ', k.name, ' is paused') AS detail
+  CONCAT('queue ', CONVERT(scoped_text(q.s, j.owner, j.queue) USING utf8mb4), ' is paused') AS detail
 FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
-JOIN Queues k ON k.name = CONVERT(scoped_text(q.s, j.owner, j.queue) USING ascii) AND k.paused = 1
+JOIN Queues k ON k.name <=> j.queue AND k.paused = 1
 WHERE scoped(q.s, j.owner, j.queued) > 0
 UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'queue-limit' AS reason,
-  CONCAT('queue ', k.name, ' runs ', r.running, ' tasks of at most ', k.max_running) AS detail
+  CONCAT('queue ', CONVERT(scoped_text(q.s, j.owner, j.queue) USING utf8mb4), ' runs ', r.running, ' tasks of at most ', k.max_running) AS detail
 FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
-JOIN Queues k ON k.name = CONVERT(scoped_text(q.s, j.owner, j.queue) USING ascii) AND k.max_running > 0
+JOIN Queues k ON k.name <=> j.queue AND k.max_running > 0
 JOIN (SELECT i.queue, SUM(i.running) AS running FROM Jobs i WHERE i.ended_us = 0 AND i.loading = 0 GROUP BY i.queue) r
   ON r.queue = k.name
 WHERE scoped(q.s, j.owner, j.queued) > 0 AND r.running >= k.max_running
