@@ -31,6 +31,7 @@
 #define RETRY_SEND_MS 10 /* while a slow peer has messages waiting: ROUTER does not say when there is room */
 #define EPOCH_CHECK_MS 2000 /* without work, look at least so often whether the epoch is still ours */
 #define DRAIN_MS 5000
+#define FRAMES_TELL_US US_PER_S /* who sends too many frames is named, at most so often */
 #define DEGRADED_AFTER_MS 2000
 /* What gathers while the database does not answer. Workers hold back by themselves (credit); beyond the first figure new
  * submissions are sent away, beyond the second nothing more is read. */
@@ -244,6 +245,11 @@ static void on_bad_frames(struct app *app, const struct router_message *message)
 {
         struct event event = { .kind = EVENT_BAD_MESSAGE };
 
+        if (message->frames > 2 && clock_mono_us() >= app->frames_told_us) {
+                log_warn("message of too many frames: key=%.8s frames=%u", message->public_key,
+                         message->frames);
+                app->frames_told_us = clock_mono_us() + FRAMES_TELL_US;
+        }
         event.u.message.session = message->session;
         memcpy(event.u.message.public_key, message->public_key, sizeof(event.u.message.public_key));
         event.u.message.direction =

@@ -101,7 +101,7 @@ static int set_options(const struct dealer *dealer, struct err *err)
                 { ZMQ_RECONNECT_IVL, RECONNECT_MS },
                 { ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS },
         };
-        int64_t frame_max = (int64_t)MAX(MSG_HEADER_MAX, MSG_BODY_MAX);
+        int64_t frame_max = FRAME_MAX;
 
         for (size_t i = 0; i < ARRAY_LEN(options); i++)
                 if (set_int(dealer->socket, options[i].option, options[i].value, err) < 0)

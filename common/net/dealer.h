@@ -10,15 +10,19 @@
 
 struct dealer;
 
+/* ZMQ_MAXMSGSIZE of both ends: libzmq compares it with what CURVE has made of a frame, some 33 bytes more. */
+#define FRAME_MAX ((int)MAX(MSG_HEADER_MAX, MSG_BODY_MAX) + 256)
+
 enum dealer_state {
         DEALER_CONNECTING, /* no TCP connection yet, or trying again with back-off */
-        DEALER_UP,         /* handshake done */
-        DEALER_REFUSED,    /* ZAP said no: 77. libzmq gives up: dealer_reopen tries again */
+        DEALER_UP, /* handshake done */
+        DEALER_REFUSED, /* ZAP said no: 77. libzmq gives up: dealer_reopen tries again */
         DEALER_BAD_SERVER, /* handshake failed without detail: the server's key is another one: 78 */
 };
 
 /* `receive` is MSG_S2C for clients, MSG_S2W for workers. */
-struct dealer *dealer_new(const struct profile *profile, enum msg_direction receive, struct err *err) MUST_CHECK;
+struct dealer *dealer_new(const struct profile *profile, enum msg_direction receive,
+                          struct err *err) MUST_CHECK;
 void dealer_free(struct dealer *dealer);
 DEFINE_CLEANUP(struct dealer, dealer_free)
 int dealer_reopen(struct dealer *dealer, struct err *err) MUST_CHECK;
@@ -36,7 +40,8 @@ int dealer_send_encoded(struct dealer *dealer, const struct buf *header, const v
                         struct err *err) MUST_CHECK;
 /* A number for the next message, for who encodes it himself: 1, 2, … */
 uint64_t dealer_next_id(struct dealer *dealer);
-const char *dealer_endpoint(const struct dealer *dealer); /* the one in use now; borrowed until dealer_reopen */
+const char *
+dealer_endpoint(const struct dealer *dealer); /* the one in use now; borrowed until dealer_reopen */
 /* The next message, or NULL with err->code OK when there is none now, or NULL with BAD_* for one that was dropped. */
 struct msg *dealer_recv(struct dealer *dealer, struct err *err) MUST_CHECK;
 /* Sleep until something may be there; timeout_ms -1: for ever. 1 something, 0 time is up, -1 a signal (EINTR). */

@@ -99,7 +99,7 @@ static void set_options(zsock_t *socket, const struct key_pair *keys)
         zsock_set_handshake_ivl(socket, HANDSHAKE_IVL_MS);
         zsock_set_heartbeat_ivl(socket, HEARTBEAT_IVL_MS);
         zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
-        zsock_set_maxmsgsize(socket, (int)MAX(MSG_HEADER_MAX, MSG_BODY_MAX));
+        zsock_set_maxmsgsize(socket, FRAME_MAX);
         zsock_set_sndhwm(socket, PIPE_MESSAGES);
         zsock_set_rcvhwm(socket, PIPE_MESSAGES);
         zsock_set_linger(socket, LINGER_MS);
