@@ -1,4 +1,5 @@
 /* jobcoordinator: options, configuration, and what of the three things that it can do is wanted. */
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -80,6 +81,10 @@ static void prepare_process(void)
         struct rlimit files;
         sigset_t signals;
 
+        /* Blocks of this size go back to the system when they are freed. glibc's own threshold grows with what it sees, and
+         * one peer's flood of 1 MiB frames would stay in our memory for ever. */
+        mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+        mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
         signal(SIGPIPE, SIG_IGN);
         sigemptyset(&signals);
         sigaddset(&signals, SIGTERM);
