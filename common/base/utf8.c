@@ -67,7 +67,7 @@ size_t utf8_encode(uint32_t code, char out[4])
 bool utf8_valid(const void *text, size_t bytes)
 {
         const char *p = text;
-        const char *end = p + bytes;
+        const char *end = bytes ? p + bytes : p; /* nothing may be NULL */
 
         while (p < end) {
                 uint32_t code;
