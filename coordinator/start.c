@@ -86,7 +86,7 @@ static int look_at(struct app *app, const char *endpoint, struct err *err)
         if (!address_in_use(endpoint))
                 return 0;
         reachable_from_here(endpoint, near, sizeof(near));
-        if (router_knock(near, app->keys.public_key, NULL, KNOCK_MS, &state, err) < 0)
+        if (router_knock(near, app->keys.public_key, &app->keys, KNOCK_MS, &state, err) < 0)
                 return -1;
         switch (state) {
         case DEALER_UP:
@@ -180,8 +180,12 @@ static int open_door(struct app *app, struct err *err)
         if (!app->keyring || look_around(app, err) < 0)
                 return -1;
         app->router = router_new(&app->keys, err);
+        if (!app->router)
+                return -1;
+        zap_allow(router_zap(app->router), app->keys.public_key,
+                  true); /* so that look_at finds us, quietly */
         app->core = core_new();
-        return app->router ? 0 : -1;
+        return 0;
 }
 
 int app_start(struct app *app)

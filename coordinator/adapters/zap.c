@@ -24,6 +24,7 @@
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
 #define KEY_BYTES 32
+#define V4_IN_V6 "::ffff:" /* how a socket for both shows an IPv4 address; nobody writes it so */
 
 struct known_key {
         char text[41];
@@ -75,6 +76,9 @@ static void read_request(zmsg_t *msg, struct request *request)
         request->sequence = zmsg_pop(msg);
         take_text(msg, ignored, sizeof(ignored)); /* domain: we have one */
         take_text(msg, request->address, sizeof(request->address));
+        if (!strncmp(request->address, V4_IN_V6, strlen(V4_IN_V6)))
+                memmove(request->address, request->address + strlen(V4_IN_V6),
+                        strlen(request->address) - strlen(V4_IN_V6) + 1);
         take_text(msg, ignored, sizeof(ignored)); /* routing id of our own socket */
         take_text(msg, request->mechanism, sizeof(request->mechanism));
         key = zmsg_pop(msg);
@@ -188,7 +192,8 @@ void zap_free(struct zap *zap)
                 return;
         zactor_destroy(&zap->actor);
         if (zap->handler)
-                zsock_unbind(zap->handler, ZAP_ENDPOINT); /* now, not when libzmq's reaper comes by: the place is free */
+                zsock_unbind(zap->handler,
+                             ZAP_ENDPOINT); /* now, not when libzmq's reaper comes by: the place is free */
         zsock_destroy(&zap->handler);
         HASH_ITER (hh, zap->keys, known, next_known) {
                 HASH_DEL(zap->keys, known);
