@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# What strangers and dishonest peers can do to the port: nothing that others notice.
+# time-out: 240
+. "${BASH_SOURCE%/*}/lib.sh"
+
+cluster_up --workers 1
+new_user alice submitter
+peer() { timeout 90 /usr/bin/python3 "$ROOT/tests/system/hostile_peer.py" "${@}" 2>&1 | tail -n 1; }
+alice=$T/alice.profile
+coordinator=$(pid_of coordinator)
+descriptors() { find "/proc/$coordinator/fd" -mindepth 1 | wc -l; }
+resident_kb() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$coordinator/status"; }
+before=$(descriptors)
+
+equal "bytes that are no ZMTP: the connection is closed" "$(peer "$alice" garbage)" "closed closed closed closed closed closed"
+matches "a greeting byte by byte is closed at the handshake limit" "$(peer "$alice" slow)" "^closed after [0-7] s$"
+equal "huge metadata in a handshake is closed" "$(peer "$alice" huge-metadata)" closed
+equal "no CURVE, no connection" "$(peer "$alice" null)" broken
+equal "a key that nobody knows is refused" "$(peer "$alice" stranger)" refused
+equal "another server key breaks the handshake" "$(peer "$alice" wrong-server)" broken
+equal "a known key comes in" "$(peer "$alice" known)" in
+await "a refusal becomes an event" 10 eval 'jobctl --json events | grep -q refuse'
+
+equal "other numbers of frames are BAD_FRAME, the next good one is served" "$(peer "$alice" frames)" \
+        "BAD_FRAME BAD_FRAME BAD_FRAME BAD_FRAME BAD_FRAME rows"
+equal "a length that is not the frame's is refused" "$(peer "$alice" lengths)" "BAD_FRAME BAD_FRAME BAD_FRAME BAD_FRAME BAD_FIELD"
+equal "a frame over the limit ends its own connection only" "$(peer "$alice" too-large)" "rows silence rows"
+equal "600 frames of 1 MiB are refused whole" "$(peer "$alice" endless)" BAD_FRAME
+await "and their memory comes back" 10 eval '[ "$(resident_kb)" -lt 300000 ]'
+check "the offender is named once" grep -q "too many frames: key=" "$DIR/log/coordinator.log"
+equal "a routing id of one's own is not served, a second of the same name not heard" "$(peer "$alice" named)" "BAD_FRAME silence"
+equal "a name or role in a header, other versions, doubled fields are refused" "$(peer "$alice" claims)" \
+        "BAD_FIELD BAD_FIELD BAD_FIELD BAD_FIELD BAD_FIELD BAD_JSON"
+matches "a person's key may not speak as a worker" "$(peer "$alice" other-role)" "^FORBIDDEN FORBIDDEN "
+must jobctl key add --worker extra --out "$T/extra.profile" >/dev/null
+matches "nor a worker's as a person" "$(peer "$T/extra.profile" other-role)" " FORBIDDEN FORBIDDEN$"
+equal "a crowd that comes and goes is served" "$(peer "$alice" many)" rows
+equal "a peer that never reads stalls nobody" "$(peer "$alice" deaf)" served
+
+# A key that is revoked while its connection stands.
+mkfifo "$T/line"
+/usr/bin/python3 "$ROOT/tests/system/hostile_peer.py" "$alice" held <"$T/line" >"$T/held.out" 2>&1 &
+held=$!
+exec 9>"$T/line"
+await "a connection is open and served" 10 grep -qx rows "$T/held.out"
+key=$(sql "SELECT key_id FROM Nodes n JOIN Principals p USING (principal) WHERE p.name='alice'")
+check "its key is revoked" jobctl key revoke "$key"
+echo >&9
+exec 9>&-
+wait "$held"
+equal "the next message on the standing connection is refused" "$(tail -n 1 "$T/held.out")" UNAUTHENTICATED
+equal "a new connection too" "$(peer "$alice" known)" refused
+
+equal "the coordinator is the same process as before" "$(pid_of coordinator)" "$coordinator"
+await "its descriptors are back" 20 eval '[ "$(descriptors)" -le $((before + 4)) ]'
+exits "and it serves" 0 jobsubmit --wait --timeout 30s echo fine
+finish
