@@ -47,7 +47,7 @@ first=$(job_of <<<"$out")
 run client submit --key same -- echo hello
 equal "a resent submission is the same job" "$(job_of <<<"$out")" "$first"
 run client submit --key same -- echo other
-equal "another under the same key is refused" "$status" 73
+matches "another under the same key is refused" "$err" CONFLICT
 run client list jobs
 matches "the Python client lists" "$out" "\"job_id\": *$first"
 finish
