@@ -48,11 +48,11 @@ int db_commit(struct db *db, struct err *err) MUST_CHECK;
 void db_rollback(struct db *db); /* cannot fail in a way that matters: an ended connection has rolled back */
 
 /* ------------------------------------------------------------------ values of a statement */
-#define DB_COLUMNS_MAX 40
+#define DB_COLUMNS_MAX 48
 
 /* Rows of values for one statement, column by column. `spec` names them in the order in which the code fills them:
  * "job:u index:u name:s payload:b"; u unsigned, i signed, s text, b bytes. The statement may use a name several
- * times, and must use each at least once. */
+ * times, and must use each at least once; a spec that begins with "* " offers more than every statement uses. */
 struct db_args {
         const char *spec;
         size_t n_columns;
@@ -110,6 +110,8 @@ struct db_rows {
 /* args: one row of values, or NULL. The rows are streamed: read them all or db_rows_done before the next statement. */
 int db_read(struct db *db, const char *statement, struct db_args *args, struct db_rows *rows,
             struct err *err) MUST_CHECK;
+/* Fetches all rows into memory first, so that other statements may run between them. Right after db_read. */
+int db_keep(struct db_rows *rows, struct err *err) MUST_CHECK;
 int db_next(struct db_rows *rows, struct err *err) MUST_CHECK; /* 1 a row, 0 the end, -1 */
 void db_rows_done(struct db_rows *rows);
 #define CLEANUP_DB_ROWS __attribute__((cleanup(db_rows_done)))

@@ -21,6 +21,7 @@ static const char *parse_column(struct db_arg_column *column, const char *spec)
 void db_args_init(struct db_args *args, const char *spec)
 {
         *args = (struct db_args){ .spec = spec };
+        spec += strncmp(spec, "* ", 2) == 0 ? 2 : 0;
         while (*spec) {
                 BUG_ON(args->n_columns == DB_COLUMNS_MAX);
                 spec = parse_column(&args->columns[args->n_columns++], spec);

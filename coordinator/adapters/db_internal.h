@@ -7,13 +7,15 @@
 
 #include "adapters/db.h"
 
+#define DB_PARAMS_MAX 128 /* question marks of one statement: a name may stand several times */
+
 struct db_stmt { /* prepared once a connection */
         char name[64];
         MYSQL_STMT *handle;
-        char *params[DB_COLUMNS_MAX]; /* names, in the order of the question marks */
+        char *params[DB_PARAMS_MAX]; /* names, in the order of the question marks */
         size_t n_params;
         const char *mapped; /* spec that `columns` holds for */
-        size_t columns[DB_COLUMNS_MAX];
+        size_t columns[DB_PARAMS_MAX];
         UT_hash_handle hh;
 };
 

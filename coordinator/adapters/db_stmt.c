@@ -23,7 +23,7 @@ static void take_names(struct db_stmt *stmt, const char *names)
         for (const char *at = names ? names : ""; *at;) {
                 size_t n = strcspn(at, " ");
 
-                BUG_ON(stmt->n_params == DB_COLUMNS_MAX);
+                BUG_ON(stmt->n_params == DB_PARAMS_MAX);
                 stmt->params[stmt->n_params++] = xstrndup(at, n);
                 at += n + 1;
         }
@@ -76,7 +76,7 @@ static void map_params(struct db_stmt *stmt, const struct db_args *args)
                 used[column] = true;
         }
         for (size_t i = 0; i < args->n_columns; i++)
-                if (!used[i])
+                if (!used[i] && args->spec[0] != '*')
                         bug_at(__FILE__, __LINE__, stmt->name);
         stmt->mapped = args->spec;
 }
@@ -119,7 +119,7 @@ static void resolve_pointers(struct db_args *args)
 
 static int bind_and_execute(struct db *db, struct db_stmt *stmt, struct db_args *args, struct err *err)
 {
-        MYSQL_BIND binds[DB_COLUMNS_MAX];
+        MYSQL_BIND binds[DB_PARAMS_MAX];
         unsigned rows = args && args->n_rows > 1 ? (unsigned)args->n_rows : 0;
 
         if (args) {
@@ -226,6 +226,13 @@ int db_read(struct db *db, const char *statement, struct db_args *args, struct d
         if (mysql_stmt_bind_result(stmt->handle, rows->binds) != 0)
                 return db_fail_stmt(db, stmt->handle, err, statement);
         return 0;
+}
+
+int db_keep(struct db_rows *rows, struct err *err)
+{
+        return mysql_stmt_store_result(rows->stmt) == 0
+                       ? 0
+                       : db_fail_stmt(rows->db, rows->stmt, err, "fetch the rows");
 }
 
 /* A value that did not fit: room for it, then the column alone. */

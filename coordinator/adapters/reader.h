@@ -10,8 +10,8 @@ struct reader;
 
 #define READER_QUEUE_MAX 1024 /* waiting questions; beyond: RETRY_LATER at once, listings are shed first */
 
-struct reader *reader_start(const struct store_config *config, const struct keyring *keyring, unsigned threads,
-                            struct err *err) MUST_CHECK;
+struct reader *reader_start(const struct store_config *config, const struct keyring *keyring,
+                            unsigned threads, struct err *err) MUST_CHECK;
 void reader_free(struct reader *reader);
 DEFINE_CLEANUP(struct reader, reader_free)
 int reader_fd(const struct reader *reader); /* eventfd: readable when reader_next has something */

@@ -1,0 +1,371 @@
+/* Recorded bytes: output, files, inputs, entries. And two questions about a whole job: a watch on one that is no
+ * longer in memory, and what a retry has to know. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapters/reader_internal.h"
+#include "adapters/store_internal.h"
+#include "adapters/store_tasks_read.h"
+#include "base/xalloc.h"
+
+#define LOGS_CHUNKS 8 /* when the request does not say */
+
+int reader_not_found(struct err *err)
+{
+        return err_set(err, ERR_NOT_FOUND, "no such job"); /* the core's own words */
+}
+
+/* Opens the value in column `i` of the row. */
+static int open_value(struct reader_hand *hand, const struct db_rows *rows, size_t i,
+                      const struct data_key *key, const struct seal_place *place, struct buf *out,
+                      struct err *err)
+{
+        size_t n;
+        const char *envelope = db_bytes(rows, i, &n);
+
+        return unseal(hand->sealer, key, place, envelope, n, out, err);
+}
+
+/* ------------------------------------------------------------------ chunks of a job */
+int reader_chunk(struct reader_hand *hand, struct reader_place place, struct buf *out, bool *ret_last,
+                 struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        struct seal_place at = {
+                .kind = SEAL_JOB_CHUNK, .job = place.job.n, .part = place.part, .seq = place.seq
+        };
+        struct data_key key;
+        size_t n;
+        const char *wrapped;
+        int more;
+
+        db_args_init(&args, "job:u part:u seq:u");
+        db_put_u64(&args, place.job.n);
+        db_put_u64(&args, place.part);
+        db_put_u64(&args, place.seq);
+        if (db_read(hand->db, "read_chunk", &args, &rows, err) < 0)
+                return -1;
+        more = db_next(&rows, err);
+        if (more <= 0)
+                return more < 0 ? -1 : reader_not_found(err);
+        at.owner = (uint32_t)db_u64(&rows, 1);
+        wrapped = db_bytes(&rows, 2, &n);
+        *ret_last = db_u64(&rows, 3);
+        if (store_keys_unwrap(hand->keys, place.job.n, wrapped, n, &key, err) < 0)
+                return -1;
+        return open_value(hand, &rows, 0, &key, &at, out, err);
+}
+
+int reader_fetch(struct reader_hand *hand, const struct read_request *read, struct err *err)
+{
+        const struct msg_fetch *fetch = &read->msg->u.fetch;
+        CLEANUP_BUF struct buf plain = { 0 };
+        struct msg answer = { .kind = MSG_input_chunk };
+        struct reader_place place = { { fetch->job }, (uint32_t)fetch->input, (uint32_t)fetch->seq };
+        bool last = false;
+
+        if (reader_chunk(hand, place, &plain, &last, err) < 0)
+                return -1;
+        answer.u.input_chunk = (struct msg_input_chunk){ .job = fetch->job,
+                                                         .has_job = true,
+                                                         .input = fetch->input,
+                                                         .has_input = true,
+                                                         .seq = fetch->seq,
+                                                         .has_seq = true,
+                                                         .final = last,
+                                                         .has_final = last };
+        reader_emit(hand, read, &answer, plain.bytes, plain.n);
+        return 0;
+}
+
+/* ------------------------------------------------------------------ output */
+struct logs { /* where the wanted output stands */
+        uint64_t attempt;
+        uint32_t owner = 0;
+        bool ended; /* it cannot grow any more */
+        struct data_key key;
+};
+
+static int row_to_come(struct reader_hand *hand, const struct read_request *read, uint64_t *ret_n,
+                       struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args;
+
+        db_args_init(&args, "who:u job:u");
+        db_put_u64(&args, read->who.n);
+        db_put_u64(&args, read->msg->u.logs.job);
+        return db_number(hand->db, "logs_row_to_come", &args, ret_n, err);
+}
+
+/* 1: there is such a task; 0: its row is still to be made. */
+static int find_logs(struct reader_hand *hand, const struct read_request *read, struct logs *logs,
+                     struct err *err)
+{
+        const struct msg_logs *wanted = &read->msg->u.logs;
+        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        uint64_t to_come = 0;
+        size_t n;
+        const char *wrapped;
+        int more;
+
+        db_args_init(&args, "who:u job:u index:u attempt:u");
+        db_put_u64(&args, read->who.n);
+        db_put_u64(&args, wanted->job);
+        db_put_u64(&args, wanted->index);
+        db_put_u64(&args, wanted->has_attempt ? wanted->attempt : 0);
+        if (db_read(hand->db, "logs_state", &args, &rows, err) < 0 || db_keep(&rows, err) < 0)
+                return -1;
+        more = db_next(&rows, err);
+        if (more < 0 || (more == 0 && row_to_come(hand, read, &to_come, err) < 0))
+                return -1;
+        if (more == 0)
+                return to_come ? 0 : reader_not_found(err);
+        logs->attempt = wanted->has_attempt ? wanted->attempt : db_u64(&rows, 0);
+        logs->owner = (uint32_t)db_u64(&rows, 1);
+        logs->ended = db_u64(&rows, 3);
+        wrapped = db_bytes(&rows, 2, &n);
+        return store_keys_unwrap(hand->keys, wanted->job, wrapped, n, &logs->key, err) < 0 ? -1 : 1;
+}
+
+static int emit_output(struct reader_hand *hand, const struct read_request *read, const struct logs *logs,
+                       const struct db_rows *rows, struct err *err)
+{
+        const struct msg_logs *wanted = &read->msg->u.logs;
+        CLEANUP_BUF struct buf plain = { 0 };
+        struct msg answer = { .kind = MSG_chunk };
+        struct seal_place place = { .kind = SEAL_OUTPUT,
+                                    .owner = logs->owner,
+                                    .job = wanted->job,
+                                    .index = wanted->index,
+                                    .attempt = (uint32_t)logs->attempt,
+                                    .part = (uint32_t)db_u64(rows, 1),
+                                    .seq = db_u64(rows, 0),
+                                    .final = db_u64(rows, 2) };
+
+        if (open_value(hand, rows, 3, &logs->key, &place, &plain, err) < 0)
+                return -1;
+        answer.u.chunk = (struct msg_chunk){ .job = wanted->job,
+                                             .has_job = true,
+                                             .index = wanted->index,
+                                             .has_index = true,
+                                             .attempt = logs->attempt,
+                                             .has_attempt = true,
+                                             .stream = (enum stream)place.part,
+                                             .has_stream = true,
+                                             .seq = place.seq,
+                                             .has_seq = true,
+                                             .final = place.final,
+                                             .has_final = place.final };
+        reader_emit(hand, read, &answer, plain.bytes, plain.n);
+        return 0;
+}
+
+static void fill_logs_args(struct db_args *args, const struct msg_logs *wanted, const struct logs *logs,
+                           uint64_t most)
+{
+        db_args_init(args, "job:u index:u attempt:u seq:u stream:u rows:u");
+        db_put_u64(args, wanted->job);
+        db_put_u64(args, wanted->index);
+        db_put_u64(args, logs->attempt);
+        db_put_u64(args, wanted->from);
+        db_put_u64(args, wanted->has_stream ? wanted->stream : 0);
+        db_put_u64(args, most);
+}
+
+int reader_logs(struct reader_hand *hand, const struct read_request *read, struct err *err)
+{
+        const struct msg_logs *wanted = &read->msg->u.logs;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        struct logs logs = { 0 };
+        struct msg answer = { .kind = MSG_end };
+        uint64_t most = wanted->has_max ? wanted->max : LOGS_CHUNKS, n = 0, next = wanted->from;
+        int found = find_logs(hand, read, &logs, err), more = 0;
+
+        if (found < 0)
+                return -1;
+        fill_logs_args(&args, wanted, &logs, most);
+        if (found && db_read(hand->db, "logs_chunks", &args, &rows, err) < 0)
+                return -1;
+        while (found && (more = db_next(&rows, err)) > 0) {
+                if (emit_output(hand, read, &logs, &rows, err) < 0)
+                        return -1;
+                next = db_u64(&rows, 0) + 1;
+                n++;
+        }
+        if (more < 0)
+                return -1;
+        answer.u.end = (struct msg_end){
+                .next = next,
+                .has_next = true,
+                .final = logs.ended && n < most,
+                .has_final = logs.ended && n<most, .attempt = logs.attempt, .has_attempt = logs.attempt> 0
+        };
+        reader_emit(hand, read, &answer, NULL, 0);
+        return 0;
+}
+
+/* ------------------------------------------------------------------ files */
+static void fill_get_args(struct db_args *args, const struct msg_get *get)
+{
+        db_put_u64(args, get->job);
+        db_put_u64(args, get->index);
+        db_put_u64(args, get->attempt);
+        db_put_u64(args, get->file);
+}
+
+static int find_file(struct reader_hand *hand, const struct read_request *read, uint32_t *ret_owner,
+                     struct data_key *ret_key, struct err *err)
+{
+        const struct msg_get *get = &read->msg->u.get;
+        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        size_t n;
+        const char *wrapped;
+        int more;
+
+        db_args_init(&args, "job:u index:u attempt:u part:u who:u");
+        fill_get_args(&args, get);
+        db_put_u64(&args, read->who.n);
+        if (db_read(hand->db, "get_file", &args, &rows, err) < 0)
+                return -1;
+        more = db_next(&rows, err);
+        if (more <= 0)
+                return more < 0 ? -1 : reader_not_found(err);
+        *ret_owner = (uint32_t)db_u64(&rows, 0);
+        wrapped = db_bytes(&rows, 1, &n);
+        return store_keys_unwrap(hand->keys, get->job, wrapped, n, ret_key, err);
+}
+
+static int emit_piece(struct reader_hand *hand, const struct read_request *read, const struct db_rows *rows,
+                      uint32_t owner, const struct data_key *key, struct err *err)
+{
+        const struct msg_get *get = &read->msg->u.get;
+        CLEANUP_BUF struct buf plain = { 0 };
+        struct msg answer = { .kind = MSG_chunk };
+        struct seal_place place = { .kind = SEAL_FILE,
+                                    .owner = owner,
+                                    .job = get->job,
+                                    .index = get->index,
+                                    .attempt = (uint32_t)get->attempt,
+                                    .part = (uint32_t)get->file,
+                                    .seq = get->seq,
+                                    .final = db_u64(rows, 1) };
+
+        if (open_value(hand, rows, 0, key, &place, &plain, err) < 0)
+                return -1;
+        answer.u.chunk = (struct msg_chunk){ .job = get->job,
+                                             .has_job = true,
+                                             .index = get->index,
+                                             .has_index = true,
+                                             .attempt = get->attempt,
+                                             .has_attempt = true,
+                                             .seq = get->seq,
+                                             .has_seq = true,
+                                             .final = place.final,
+                                             .has_final = place.final };
+        reader_emit(hand, read, &answer, plain.bytes, plain.n);
+        return 0;
+}
+
+int reader_get(struct reader_hand *hand, const struct read_request *read, struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        struct msg past = { .kind = MSG_end, .u.end = { .final = true, .has_final = true } };
+        struct data_key key;
+        uint32_t owner = 0;
+        int more;
+
+        if (find_file(hand, read, &owner, &key, err) < 0)
+                return -1;
+        db_args_init(&args, "job:u index:u attempt:u part:u seq:u");
+        fill_get_args(&args, &read->msg->u.get);
+        db_put_u64(&args, read->msg->u.get.seq);
+        if (db_read(hand->db, "get_piece", &args, &rows, err) < 0)
+                return -1;
+        more = db_next(&rows, err);
+        if (more > 0)
+                return emit_piece(hand, read, &rows, owner, &key, err);
+        if (more == 0)
+                reader_emit(hand, read, &past, NULL, 0);
+        return more;
+}
+
+/* ------------------------------------------------------------------ whole jobs */
+int reader_watch(struct reader_hand *hand, const struct read_request *read, struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        struct msg answer = { .kind = MSG_event };
+        struct rec_job_counts counts;
+        int more;
+
+        db_args_init(&args, "who:u job:u");
+        db_put_u64(&args, read->who.n);
+        db_put_u64(&args, read->msg->u.watch.job);
+        if (db_read(hand->db, "watch_state", &args, &rows, err) < 0)
+                return -1;
+        more = db_next(&rows, err);
+        if (more <= 0)
+                return more < 0 ? -1 : reader_not_found(err);
+        counts = (struct rec_job_counts){
+                .tasks = db_u64(&rows, 1),
+                .has_tasks = true,
+                .held = db_u64(&rows, 2),
+                .has_held = true,
+                .waiting = db_u64(&rows, 3),
+                .has_waiting = true,
+                .queued = db_u64(&rows, 4),
+                .has_queued = true,
+                .running = db_u64(&rows, 5),
+                .has_running = true,
+                .succeeded = db_u64(&rows, 6),
+                .has_succeeded = true,
+                .failed = db_u64(&rows, 7),
+                .has_failed = true,
+                .cancelled = db_u64(&rows, 8),
+                .has_cancelled = true,
+                .aborted = db_u64(&rows, 9),
+                .has_aborted = true,
+        };
+        answer.u.event = (struct msg_event){ .job = read->msg->u.watch.job,
+                                             .has_job = true,
+                                             .status = (enum task_status)db_u64(&rows, 0),
+                                             .has_status = true,
+                                             .counts = &counts,
+                                             .done = db_u64(&rows, 10),
+                                             .has_done = db_u64(&rows, 10) };
+        reader_emit(hand, read, &answer, NULL, 0);
+        return 0;
+}
+
+struct round_rows {
+        struct job_round *round;
+        size_t cap;
+};
+
+static void keep_tasks(void *arg, const struct replay_tasks *tasks)
+{
+        struct round_rows *rows = arg;
+
+        GROW(rows->round->tasks, rows->cap, rows->round->n_tasks + 1);
+        rows->round->tasks[rows->round->n_tasks++] = *tasks;
+}
+
+int reader_round(struct reader_hand *hand, struct job_round *round, struct err *err)
+{
+        struct round_rows rows = { .round = round };
+        struct store_positions all = { 0 };
+
+        if (store_read_job(hand->db, hand->keys, hand->sealer, round->job, &round->replay, &round->found,
+                           err) < 0)
+                return -1;
+        if (!round->found)
+                return 0;
+        all.to = round->replay.job.tasks;
+        return store_read_tasks(hand->db, "round_tasks", round->job, &round->replay.job.spec->spec, all,
+                                keep_tasks, &rows, err);
+}
