@@ -82,7 +82,7 @@ int reader_fetch(struct reader_hand *hand, const struct read_request *read, stru
 /* ------------------------------------------------------------------ output */
 struct logs { /* where the wanted output stands */
         uint64_t attempt;
-        uint32_t owner = 0;
+        uint32_t owner;
         bool ended; /* it cannot grow any more */
         struct data_key key;
 };
