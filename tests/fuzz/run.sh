@@ -1,53 +1,79 @@
 #!/usr/bin/env bash
-# run.sh SECONDS: builds every fuzz_*.c of this folder with libFuzzer and the sanitizers, and runs each that long, from
-# the inputs kept in tests/fuzz/corpus/NAME (new ones are collected in build/fuzz/NAME). Stops at the first crash and says
-# where its input lies. FUZZ_ONLY: a regular expression that chooses targets.
+# tests/fuzz/run.sh SECONDS [TARGET…]: builds the fuzz targets (clang, address and undefined-behaviour sanitizers), replays the
+# kept corpus on each and then runs it for SECONDS. Two at a time. What it finds lies in build/fuzz/found; a crash is
+# printed and ends in exit code 1: it becomes a unit test, and its input a file of tests/fuzz/corpus.
 set -eu -o pipefail
+
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 seconds=${1:-60}
+shift || true
 out=build/fuzz
-export FLAGS='-std=gnu11 -O1 -g -D_GNU_SOURCE -DJOBMILL_VERSION="fuzz" -fno-omit-frame-pointer -I. -Icommon -Icoordinator -Iworker -I/usr/include/mariadb'
-export SAN='address,undefined'
+cc=clang-14
+flags=(-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+command -v $cc >/dev/null || { echo "tests/fuzz: $cc is not installed; run: apt-get install clang-14 libclang-rt-14-dev" >&2 && exit 78; }
 
-compile() { # FILE
-        local object=build/fuzz/obj/${1%.c}.o
-        mkdir -p "${object%/*}"
-        # shellcheck disable=SC2086 # flags are words
-        clang-14 $FLAGS -fsanitize=fuzzer-no-link,$SAN -fno-sanitize-recover=all -c "$1" -o "$object"
-}
-export -f compile
-printf '%s\0' common/base/*.c common/proto/*.c common/crypt/*.c coordinator/core/*.c | xargs -0 -P "$(nproc)" -n 1 bash -c 'compile "$0"'
-
-# The recorded messages, in each direction.
-seed_messages() { # FOLDER
-        local file direction
-        for file in common/proto/examples/*; do
-                for direction in 0 1 2 3; do
-                        { printf "\\00$direction" && cat "$file"; } >"$1/seed-$direction-${file##*/}"
-                done
+if [ $# -gt 0 ]; then targets=("$@"); else
+        targets=()
+        for file in tests/fuzz/fuzz_*.c; do
+                file=${file##*/fuzz_}
+                targets+=("${file%.c}")
         done
+fi
+
+# The programs' own rules, with another compiler and place. A target that looks into the coordinator's core gets that too.
+core=()
+for target in "${targets[@]}"; do
+        if grep -q '"core/' "tests/fuzz/fuzz_$target.c"; then
+                for file in coordinator/core/*.c; do core+=("$out/obj/${file%.c}.o"); done
+                break
+        fi
+done
+mkdir -p $out
+env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory -j2 B=$out CC=$cc WARN= SAN= FAILPOINTS= CFLAGS="${flags[*]}" \
+        $out/lib/libcommon.a "${core[@]}" >$out/build.log 2>&1 || { cat $out/build.log && exit 1; }
+
+build_one() { # TARGET
+        local source=tests/fuzz/fuzz_$1.c program=$out/fuzz_$1
+        local objects=()
+        if grep -q '"core/' "$source"; then objects=("${core[@]}"); elif [ "$program" -nt "$source" ] &&
+                [ "$program" -nt $out/lib/libcommon.a ]; then return; fi
+        $cc -std=gnu11 -D_GNU_SOURCE "${flags[@]}" -fsanitize=fuzzer -I. -Icommon -Icoordinator "$source" "${objects[@]}" \
+                $out/lib/libcommon.a -lczmq -lzmq \
+                -ljson-c -lcrypto -lz -lpthread -o "$program"
 }
 
-ran=0
-for source in tests/fuzz/fuzz_*.c; do
-        name=${source##*/fuzz_}
-        name=${name%.c}
-        [ -e "$source" ] && [[ $name =~ ${FUZZ_ONLY:-.} ]] || continue
-        mkdir -p "$out/$name" "tests/fuzz/corpus/$name"
-        [ "$name" != msg ] || seed_messages "$out/$name"
-        # shellcheck disable=SC2086
-        clang-14 $FLAGS -fsanitize=fuzzer,$SAN -fno-sanitize-recover=all -o "$out/fuzz_$name" "$source" \
-                $(find build/fuzz/obj -name '*.o') -ljson-c -lcrypto -lz -lpthread -lm
-        echo "fuzz $name, $seconds s"
-        "$out/fuzz_$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$out/$name." \
-                "$out/$name" "tests/fuzz/corpus/$name" >"$out/$name.log" 2>&1 || {
-                tail -n 30 "$out/$name.log"
-                echo "fuzz $name: a crash, see $out/$name.log and $out/$name.*"
-                exit 1
-        }
-        sed -n 's/^stat::number_of_executed_units: */  inputs tried: /p' "$out/$name.log"
-        rmdir --ignore-fail-on-non-empty "tests/fuzz/corpus/$name"
-        ran=$((ran + 1))
+# Words that a blind search would need long to find: all names and words of the protocol.
+dictionary() {
+        sed -nE 's/^FIELD[A-Z_]*\([a-z_]+, ([a-z0-9_]+),.*/"\\"\1\\":"/p' common/proto/messages.def
+        sed -nE 's/^MSG\([a-z_]+, [A-Za-z]+, "([a-z-]+)".*/"\\"\1\\""/p' common/proto/messages.def
+        sed -nE 's/^[A-Z_]+\(.*"([a-z.-]+)"[^"]*$/"\\"\1\\""/p' common/proto/*.def
+        printf '"%s"\n' '9007199254740991' '\\u0000' '\\ud800' '[[1,2]]' '\xef\xbb\xbf' '1e400' '-0'
+}
+
+run_one() { # TARGET
+        local target=$1 found=$out/found/$1 corpus=(tests/fuzz/corpus/$1) log=$out/$1.log options=()
+        mkdir -p "$found" $out/crashes
+        if [ "$target" = msg ]; then corpus+=(common/proto/examples); fi
+        case $target in msg | spec) options=(-dict=$out/dictionary -max_len=4096) ;; esac
+        # -runs=0 replays every file and stops.
+        if [ "$seconds" -gt 0 ]; then options+=(-max_total_time="$seconds"); else options+=(-runs=0); fi
+        if "$out/fuzz_$target" "${options[@]}" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+                -artifact_prefix="$out/crashes/$target-" "$found" "${corpus[@]}" >"$log" 2>&1; then
+                printf 'ok   fuzz/%-12s %s runs\n' "$target" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
+        else
+                printf 'FAIL fuzz/%s\n' "$target"
+                tail -n 40 "$log" | sed 's/^/       /'
+                return 1
+        fi
+}
+
+for target in "${targets[@]}"; do build_one "$target"; done
+dictionary | sort -u >$out/dictionary
+failed=0
+for ((i = 0; i < ${#targets[@]}; i += 2)); do
+        run_one "${targets[i]}" &
+        first=$!
+        if [ $((i + 1)) -lt ${#targets[@]} ]; then run_one "${targets[i + 1]}" || failed=1; fi
+        wait $first || failed=1
 done
-echo "$ran fuzz targets, no crash"
-[ "$ran" -gt 0 ]
+exit $failed
