@@ -14,28 +14,37 @@
 
 #include "core/store_op.h"
 
-enum effect_kind { EFFECT_STORE, EFFECT_SEND_NOW, EFFECT_SEND_ON_COMMIT, EFFECT_FACT, EFFECT_READ, EFFECT_LOAD,
-                   EFFECT_KEY, EFFECT_STOP };
+enum effect_kind {
+        EFFECT_STORE,
+        EFFECT_SEND_NOW,
+        EFFECT_SEND_ON_COMMIT,
+        EFFECT_FACT,
+        EFFECT_READ,
+        EFFECT_LOAD,
+        EFFECT_KEY,
+        EFFECT_STOP
+};
 
 enum fact_kind {
-        FACT_JOB_DURABLE,     /* job: its submission is committed */
-        FACT_TASKS_EXIST,     /* job, n: rows below position n are committed */
-        FACT_MARK,            /* job, n: the mark n is committed */
-        FACT_TASKS_ENDED,     /* job: final statuses are committed; dependants, watchers */
+        FACT_JOB_DURABLE, /* job: its submission is committed */
+        FACT_TASKS_EXIST, /* job, n: rows below position n are committed */
+        FACT_MARK, /* job, n: the mark n is committed */
+        FACT_TASKS_ENDED, /* job: final statuses are committed; dependants, watchers */
         FACT_ATTEMPT_GRANTED, /* at-most-once: job, n = nonce: the attempt is committed, now send it */
-        FACT_WAS_ENDED,       /* request: the answer to STORE_WAS_ENDED is in event.fact.answer */
-        FACT_OUTPUT,          /* job: output was recorded */
-        FACT_CHUNK,           /* job, n: upload chunks below n are committed */
-        FACT_FOUND,           /* request: the answer to a question (STORE_FIND_*) is in fact.op */
-        FACT_SWEPT,           /* job: one chunk of tasks that were never started has its final status */
-        FACT_ROUND,           /* job: a new round is committed */
+        FACT_WAS_ENDED, /* request: the answer to STORE_WAS_ENDED is in event.fact.answer */
+        FACT_OUTPUT, /* job: output was recorded */
+        FACT_CHUNK, /* job, n: upload chunks below n are committed */
+        FACT_FOUND, /* request: the answer to a question (STORE_FIND_*) is in fact.op */
+        FACT_SWEPT, /* job: one chunk of tasks that were never started has its final status */
+        FACT_ROUND, /* job: a new round is committed */
 };
 struct fact {
         enum fact_kind kind;
         struct job_id job;
         uint64_t n;
-        uint64_t request;    /* core's own number for a pending request */
-        struct store_op *op; /* WAS_ENDED, FOUND: whose answer; borrowed from the batch, which must outlive the event */
+        uint64_t request; /* core's own number for a pending request */
+        struct store_op *
+                op; /* WAS_ENDED, FOUND: whose answer; borrowed from the batch, which must outlive the event */
 };
 
 /* A checked read for the reader threads: the core has said that `who` may ask this. Rows of other people are
@@ -63,7 +72,7 @@ struct effect {
                 struct read_request *read; /* owned */
                 struct {
                         struct job_id job;
-                        bool round;     /* the job as it stands and its ended tasks: EVENT_ROUND answers */
+                        bool round; /* the job as it stands and its ended tasks: EVENT_ROUND answers */
                         uint32_t chunk; /* else entries: chunk number; EVENT_ENTRIES answers */
                 } load;
                 struct {

@@ -14,25 +14,25 @@ enum event_kind {
         EVENT_REPLAY_GRANT,
         EVENT_REPLAY_QUEUE,
         EVENT_REPLAY_WORKER, /* a worker that may still run something: connected or draining when last written */
-        EVENT_REPLAY_JOB,    /* an unfinished or loading job */
-        EVENT_REPLAY_TASKS,  /* of the job before: tasks below its mark that are not final */
-        EVENT_REPLAY_DONE,   /* epoch, settings; the core is live */
+        EVENT_REPLAY_JOB, /* an unfinished or loading job */
+        EVENT_REPLAY_TASKS, /* of the job before: tasks below its mark that are not final */
+        EVENT_REPLAY_DONE, /* epoch, settings; the core is live */
         /* Life. */
         EVENT_TICK,
-        EVENT_MESSAGE,       /* a decoded message with the key it came from */
-        EVENT_BAD_MESSAGE,   /* one that the decoder refused: answered with `refused` */
-        EVENT_SESSION_LOST,  /* a send to it failed for good: the peer is gone */
-        EVENT_FACT,          /* a fact whose batch has committed */
-        EVENT_ENTRIES,       /* answer to a load: one chunk of entries, opened */
-        EVENT_DRAIN,         /* SIGTERM: grant nothing more, finish acknowledgements */
-        EVENT_ROUND,         /* answer to a load for a retry */
-        EVENT_KEY_REFUSED,   /* ZAP turned a key away (summarised by the router) */
-        EVENT_DEGRADED,      /* the database does not answer, or does again: shed what may be shed */
+        EVENT_MESSAGE, /* a decoded message with the key it came from */
+        EVENT_BAD_MESSAGE, /* one that the decoder refused: answered with `refused` */
+        EVENT_SESSION_LOST, /* a send to it failed for good: the peer is gone */
+        EVENT_FACT, /* a fact whose batch has committed */
+        EVENT_ENTRIES, /* answer to a load: one chunk of entries, opened */
+        EVENT_DRAIN, /* SIGTERM: grant nothing more, finish acknowledgements */
+        EVENT_ROUND, /* answer to a load for a retry */
+        EVENT_KEY_REFUSED, /* ZAP turned a key away (summarised by the router) */
+        EVENT_DEGRADED, /* the database does not answer, or does again: shed what may be shed */
 };
 
 struct replay_job {
         struct store_job_new job; /* its spec is taken over by the core */
-        uint32_t chunks_stored;   /* while loading: contiguous from 0 */
+        uint32_t chunks_stored; /* while loading: contiguous from 0 */
 };
 struct replay_tasks { /* tasks alike, in one row group */
         struct job_id job;
@@ -47,9 +47,10 @@ struct replay_tasks { /* tasks alike, in one row group */
 /* What a retry needs to know of a job. Everything in it is taken over or copied by the core as it says. */
 struct job_round {
         struct job_id job;
-        bool failed;                /* it could not be read: answered RETRY_LATER */
+        bool failed; /* it could not be read: answered RETRY_LATER */
         bool found;
-        struct replay_job replay;   /* as committed; its spec is taken over if the core takes the job (sets NULL) */
+        struct replay_job
+                replay; /* as committed; its spec is taken over if the core takes the job (sets NULL) */
         struct replay_tasks *tasks; /* final and not succeeded, ascending, alike ones grouped; borrowed */
         size_t n_tasks;
 };
@@ -82,11 +83,11 @@ struct event {
                 struct core_settings settings;
                 struct {
                         struct session_id session;
-                        char public_key[41];       /* ZAP user id: who speaks */
-                        struct msg *msg;           /* the core may take it: sets this to NULL */
+                        char public_key[41]; /* ZAP user id: who speaks */
+                        struct msg *msg; /* the core may take it: sets this to NULL */
                         enum msg_direction direction; /* BAD_MESSAGE: what it was decoded as */
-                        uint64_t id;               /* BAD_MESSAGE: the sender's id or 0 */
-                        struct err err;            /* BAD_MESSAGE */
+                        uint64_t id; /* BAD_MESSAGE: the sender's id or 0 */
+                        struct err err; /* BAD_MESSAGE */
                         /* submit: one of each a job, in order; put: one key_hash. Computed outside, the core has no
                          * cryptography: first 16 bytes of SHA-256(key); SHA-256(job_spec_encode(spec)). */
                         const uint8_t (*key_hash)[16];

@@ -14,34 +14,34 @@
 #include "proto/msg.h"
 
 enum store_op_kind {
-        STORE_JOB_NEW,     /* Submissions and Jobs; state `loading` while chunks are missing */
-        STORE_JOB_CHUNK,   /* one chunk of a job's entries or inputs (JobData) */
-        STORE_JOB_LIVE,    /* a loaded job becomes visible */
-        STORE_JOB_DROP,    /* an upload that was given up: rows of a job that was never acknowledged go away */
-        STORE_JOB_SPEC,    /* `set` changed the description: seal it again, update Jobs' plain columns */
-        STORE_JOB_COUNTS,  /* status, counts, marks and times of a job */
-        STORE_TASKS_NEW,   /* rows of Tasks for positions, status queued, held or waiting (also SEQUENCE chunks) */
-        STORE_TASK_STATE,  /* tasks of one job move to a state that is not final (running, queued, waiting, held),
+        STORE_JOB_NEW, /* Submissions and Jobs; state `loading` while chunks are missing */
+        STORE_JOB_CHUNK, /* one chunk of a job's entries or inputs (JobData) */
+        STORE_JOB_LIVE, /* a loaded job becomes visible */
+        STORE_JOB_DROP, /* an upload that was given up: rows of a job that was never acknowledged go away */
+        STORE_JOB_SPEC, /* `set` changed the description: seal it again, update Jobs' plain columns */
+        STORE_JOB_COUNTS, /* status, counts, marks and times of a job */
+        STORE_TASKS_NEW, /* rows of Tasks for positions, status queued, held or waiting (also SEQUENCE chunks) */
+        STORE_TASK_STATE, /* tasks of one job move to a state that is not final (running, queued, waiting, held),
                               with the attempt, tries and crashes that hold from now on */
-        STORE_TASK_END,    /* tasks of one job reach a final status: compare-and-set, see below */
-        STORE_ATTEMPT,     /* an attempt that is not the newest any more moves to Attempts */
-        STORE_DATA,        /* one chunk of result, output or a file: sealed by the store */
-        STORE_FILE,        /* name, size and digest of a recorded file */
-        STORE_EVENT,       /* audit */
-        STORE_WORKER,      /* a worker's row in Workers */
-        STORE_WAS_ENDED,   /* question: was this task's recorded end made by this lease? answer: 1, 0 */
-        STORE_PRINCIPAL,   /* person or worker made, changed or ended (with SQL account) */
-        STORE_KEY,         /* key made or revoked */
-        STORE_ROLE,        /* role made or removed */
-        STORE_MEMBER,      /* principal in role, or no more */
-        STORE_GRANT,       /* grant of a role, or no more */
-        STORE_VISIBLE,     /* rewrite Visible from people, roles and grants (after any of the five above) */
-        STORE_QUEUE,       /* a queue's row */
-        STORE_ROUND,       /* a retry by a person: the recorded end of these tasks moves to Attempts, they are queued
+        STORE_TASK_END, /* tasks of one job reach a final status: compare-and-set, see below */
+        STORE_ATTEMPT, /* an attempt that is not the newest any more moves to Attempts */
+        STORE_DATA, /* one chunk of result, output or a file: sealed by the store */
+        STORE_FILE, /* name, size and digest of a recorded file */
+        STORE_EVENT, /* audit */
+        STORE_WORKER, /* a worker's row in Workers */
+        STORE_WAS_ENDED, /* question: was this task's recorded end made by this lease? answer: 1, 0 */
+        STORE_PRINCIPAL, /* person or worker made, changed or ended (with SQL account) */
+        STORE_KEY, /* key made or revoked */
+        STORE_ROLE, /* role made or removed */
+        STORE_MEMBER, /* principal in role, or no more */
+        STORE_GRANT, /* grant of a role, or no more */
+        STORE_VISIBLE, /* rewrite Visible from people, roles and grants (after any of the five above) */
+        STORE_QUEUE, /* a queue's row */
+        STORE_ROUND, /* a retry by a person: the recorded end of these tasks moves to Attempts, they are queued
                               again with tries and crashes 0 (attempt stays, nonce and worker 0, times 0) */
         /* Questions: they read, within the batch's transaction, and write their answer into the op. */
-        STORE_FIND_KEY,     /* was this idempotency key used by this owner, and for what */
-        STORE_FIND_JOB,     /* what became of a job that is not in the core's memory */
+        STORE_FIND_KEY, /* was this idempotency key used by this owner, and for what */
+        STORE_FIND_JOB, /* what became of a job that is not in the core's memory */
         STORE_FIND_ACCOUNT, /* does a MariaDB account of this name exist: answer 1, 0 */
 };
 
@@ -54,8 +54,8 @@ struct job_state {
         enum task_status status; /* of the job, DESIGN: first that applies */
         uint64_t held, waiting, queued, running; /* queued: all the rest that is not final */
         uint64_t succeeded, failed, timeout, oom, lost, cancelled, aborted;
-        uint64_t mark;         /* no task at this position or above was ever granted */
-        uint64_t low;          /* every task below this position is final */
+        uint64_t mark; /* no task at this position or above was ever granted */
+        uint64_t low; /* every task below this position is final */
         uint64_t materialised; /* positions below have a row in Tasks */
         int64_t started_us, ended_us; /* wall; 0: not yet */
         /* Every task of the job that was not started gets this final status (cancelled, aborted), row by row in
@@ -67,12 +67,12 @@ struct job_state {
 struct store_job_new {
         struct job_id job;
         struct principal_id owner;
-        uint8_t key_hash[16];     /* of the idempotency key: the first 16 bytes of its SHA-256 */
-        uint8_t digest[32];       /* of the encoded description: tells a resend from a conflict */
+        uint8_t key_hash[16]; /* of the idempotency key: the first 16 bytes of its SHA-256 */
+        uint8_t digest[32]; /* of the encoded description: tells a resend from a conflict */
         struct job_spec_box *spec; /* owned */
         uint64_t tasks;
-        uint32_t chunks;          /* entry and input chunks that make it whole */
-        bool loading;             /* some of them have not come */
+        uint32_t chunks; /* entry and input chunks that make it whole */
+        bool loading; /* some of them have not come */
         int64_t submitted_us;
         struct job_state state;
 };
@@ -91,9 +91,9 @@ struct store_task_state {
         enum task_status status;
         enum task_reason reason;
         uint32_t attempt, tries, crashes; /* attempt: the newest granted; tries, crashes: counted so far */
-        struct principal_id worker;       /* 0 unless running */
-        uint64_t nonce;                   /* of the newest lease; 0: none */
-        int64_t started_us;               /* 0 unless running */
+        struct principal_id worker; /* 0 unless running */
+        uint64_t nonce; /* of the newest lease; 0: none */
+        int64_t started_us; /* 0 unless running */
 };
 
 /* Compare-and-set: rows that are final already make the store fail the batch with STALE (the core's memory is
@@ -109,8 +109,8 @@ struct store_task_end {
         uint32_t attempt, tries, crashes;
         struct principal_id worker;
         uint64_t nonce;
-        size_t n_values;        /* 1 or n_tasks */
-        int64_t *started_us;    /* owned, as are the next three; 0: never started */
+        size_t n_values; /* 1 or n_tasks */
+        int64_t *started_us; /* owned, as are the next three; 0: never started */
         int64_t *ended_us;
         int64_t *cpu_us;
         int64_t *rss_kib;
@@ -133,7 +133,7 @@ struct store_data { /* plaintext; the store seals it under the job's key before 
         uint64_t index;
         uint32_t attempt;
         enum data_kind kind;
-        uint32_t part;  /* output: enum stream; file: its number; result: 0 */
+        uint32_t part; /* output: enum stream; file: its number; result: 0 */
         uint32_t seq;
         bool final;
         int64_t recorded_us;

@@ -1,0 +1,97 @@
+/* job.waits is an array, one element a dependency; an element hangs in the list of the job it waits for while that one is
+ * in memory. n_waits counts those not met. */
+#include "core/deps.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "core/job.h"
+#include "core/sweep.h"
+
+void deps_attach(struct core *core, struct job *job)
+{
+        const struct rec_job_spec *spec = &job->spec->spec;
+
+        if (spec->n_after == 0)
+                return;
+        job->waits = xcalloc(spec->n_after, sizeof(*job->waits));
+        for (size_t i = 0; i < spec->n_after; i++) {
+                struct job *on = job_find(core, spec->after[i].job);
+
+                job->waits[i] = (struct dependency){ .job = job,
+                                                     .on.n = spec->after[i].job,
+                                                     .when = spec->after[i].when };
+                job->n_waits++;
+                if (on && on != job)
+                        DL_APPEND(on->dependants, &job->waits[i]);
+        }
+}
+
+/* prev is NULL exactly while a dependency hangs in no list. */
+static void unlink_from(struct job *on, struct dependency *dependency)
+{
+        DL_DELETE(on->dependants, dependency);
+        dependency->prev = dependency->next = NULL;
+}
+
+static bool is_met(enum after_when when, enum task_status status)
+{
+        switch (when) {
+        case AFTER_WHEN_OK:
+                return status == TASK_STATUS_SUCCEEDED;
+        case AFTER_WHEN_ANY:
+                return true;
+        case AFTER_WHEN_NOTOK:
+                return status != TASK_STATUS_SUCCEEDED;
+        }
+        return false;
+}
+
+static void answer(struct core *core, struct dependency *dependency, bool found, enum task_status status)
+{
+        struct job *job = dependency->job;
+
+        if (dependency->on.n == 0)
+                return;
+        dependency->on.n = 0;
+        job->n_waits--;
+        if (found && is_met(dependency->when, status)) {
+                if (job->n_waits == 0)
+                        job_rehome(core, job);
+                return;
+        }
+        if (job->ending != 0)
+                return;
+        job->n_waits++; /* never met: it stays waiting while its tasks are ended */
+        sweep_job(core, job, TASK_STATUS_ABORTED, TASK_REASON_DEPENDENCY);
+}
+
+void deps_answer(struct core *core, struct job *job, size_t k, bool found, enum task_status status)
+{
+        if (job->waits && k < job->spec->spec.n_after)
+                answer(core, &job->waits[k], found, status);
+}
+
+void deps_release(struct core *core, struct job *job)
+{
+        struct dependency *dependency, *next;
+
+        DL_FOREACH_SAFE (job->dependants, dependency, next) {
+                unlink_from(job, dependency);
+                answer(core, dependency, true, job_status(job));
+        }
+}
+
+void deps_forget(struct core *core, struct job *job)
+{
+        struct dependency *dependency, *next;
+
+        DL_FOREACH_SAFE (job->dependants, dependency, next)
+                unlink_from(job, dependency);
+        for (size_t i = 0; job->waits && i < job->spec->spec.n_after; i++) {
+                if (job->waits[i].prev)
+                        unlink_from(job_find(core, job->waits[i].on.n), &job->waits[i]);
+        }
+        free(job->waits);
+        job->waits = NULL;
+}

@@ -1,0 +1,368 @@
+/* Jobs in memory. The only writer of job.n[], the counts by status: every change goes through job_move, which knows
+ * the edges of task_state.def.
+ *
+ * Invariants: 1. the sum of n[] is `tasks`. 2. granted_queued tasks of n[QUEUED] and all of n[RUNNING] are in leases;
+ * every other task that is not final is at home (job_home), and home is one status for all of them. */
+#include "core/job.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "core/deps.h"
+#include "core/entries.h"
+#include "core/lease.h"
+#include "core/place.h"
+#include "core/queue.h"
+#include "core/rows.h"
+#include "core/watch.h"
+
+static const struct edge {
+        enum task_status from;
+        enum trigger trigger;
+        enum task_status to;
+} edges[] = {
+#define EDGE(from, trigger, to) { TASK_STATUS_##from, TRIGGER_##trigger, TASK_STATUS_##to },
+#include "core/task_state.def"
+#undef EDGE
+};
+
+struct job *job_find(const struct core *core, uint64_t id)
+{
+        struct job *job;
+
+        HASH_FIND(hh, core->jobs, &id, sizeof(id), job);
+        return job;
+}
+
+static void key_bytes(struct principal_id owner, const uint8_t key_hash[16], uint8_t out[20])
+{
+        memcpy(out, &owner.n, 4);
+        memcpy(out + 4, key_hash, 16);
+}
+
+struct job *job_find_key(const struct core *core, struct principal_id owner, const uint8_t key_hash[16])
+{
+        uint8_t key[20];
+        struct job *job;
+
+        key_bytes(owner, key_hash, key);
+        HASH_FIND(hh_key, core->keys, key, sizeof(key), job);
+        return job;
+}
+
+void job_set_key(struct core *core, struct job *job, const uint8_t key_hash[16])
+{
+        key_bytes(job->owner_id, key_hash, job->key);
+        job->has_key = true;
+        HASH_ADD(hh_key, core->keys, key, sizeof(job->key), job);
+}
+
+struct queue *job_queue_put(struct core *core, const struct store_queue *row)
+{
+        struct queue *queue;
+
+        HASH_FIND(hh, core->queues, row->name, (unsigned)strlen(row->name), queue);
+        if (!queue) {
+                queue = xcalloc(1, sizeof(*queue));
+                memcpy(queue->name, row->name, sizeof(queue->name));
+                queue->id = row->queue;
+                HASH_ADD(hh, core->queues, name, (unsigned)strlen(queue->name), queue);
+        }
+        queue->paused = row->paused;
+        queue->max_running = row->max_running;
+        queue->weight = MAX(row->weight, 1u);
+        return queue;
+}
+
+struct queue *job_queue(struct core *core, const char *name)
+{
+        struct store_queue row = { .weight = 1 };
+        struct queue *queue, *next;
+
+        HASH_FIND(hh, core->queues, name, (unsigned)strlen(name), queue);
+        if (queue)
+                return queue;
+        strncpy(row.name, name, sizeof(row.name) - 1);
+        HASH_ITER (hh, core->queues, queue, next)
+                row.queue = MAX(row.queue, queue->id);
+        row.queue++;
+        effects_store(core->out, STORE_QUEUE)->u.queue = row;
+        return job_queue_put(core, &row);
+}
+
+static struct owner *owner_ref(struct core *core, uint32_t id)
+{
+        struct owner *owner;
+
+        HASH_FIND(hh, core->owners, &id, sizeof(id), owner);
+        if (!owner) {
+                owner = xcalloc(1, sizeof(*owner));
+                owner->id = id;
+                owner->virtual_us = core->virtual_us;
+                HASH_ADD(hh, core->owners, id, sizeof(owner->id), owner);
+        }
+        owner->jobs++;
+        return owner;
+}
+
+static void owner_unref(struct core *core, struct owner *owner)
+{
+        if (--owner->jobs > 0)
+                return;
+        HASH_DELETE(hh, core->owners, owner);
+        free(owner);
+}
+
+struct job *job_new(struct core *core, struct job_id id, struct principal_id owner,
+                    struct job_spec_box **take_spec, struct indexes *take_indexes)
+{
+        struct job *job = xcalloc(1, sizeof(*job));
+        const struct rec_job_spec *spec;
+
+        job->id = id;
+        job->owner_id = owner;
+        job->spec = STEAL(*take_spec);
+        job->indexes = *take_indexes;
+        memset(take_indexes, 0, sizeof(*take_indexes));
+        spec = &job->spec->spec;
+        job->tasks = (uint32_t)job->indexes.n;
+        job->cpus = spec->has_cpus ? (uint32_t)spec->cpus : 1;
+        job->queue = job_queue(core, spec->queue ? spec->queue : "default");
+        job->owner = owner_ref(core, owner.n);
+        job->task_us = 1000; /* a first guess for what a task costs its owner */
+        HASH_ADD(hh, core->jobs, id.n, sizeof(job->id.n), job);
+        if (id.n >= core->next_job)
+                core->next_job = id.n + 1;
+        return job;
+}
+
+static void job_unlink(struct core *core, struct job *job)
+{
+        queue_remove(core, job);
+        rows_forget(core, job);
+        heap_remove(&core->uploads, job);
+        if (job->dirty) {
+                struct job **at = &core->dirty;
+
+                while (*at != job)
+                        at = &(*at)->dirty_next;
+                *at = job->dirty_next;
+        }
+        HASH_DELETE(hh, core->jobs, job);
+        if (job->has_key)
+                HASH_DELETE(hh_key, core->keys, job);
+}
+
+void job_free(struct core *core, struct job *job)
+{
+        struct lease *lease, *next_lease;
+        struct ack *ack, *next_ack;
+
+        job_unlink(core, job);
+        DL_FOREACH_SAFE2(job->leases, lease, next_lease, job_next)
+        lease_free(core, lease);
+        place_forget_job(core, job);
+        deps_forget(core, job);
+        watch_forget_job(core, job);
+        entries_forget(core, job);
+        LL_FOREACH_SAFE (job->acks, ack, next_ack)
+                free(ack);
+        owner_unref(core, job->owner);
+        spans_done(&job->again);
+        spans_done(&job->limbo);
+        spans_done(&job->adopted);
+        spans_done(&job->round);
+        spans_done(&job->gone);
+        spans_done(&job->sweep);
+        free(job->notes);
+        indexes_done(&job->indexes);
+        job_spec_free(job->spec);
+        free(job);
+}
+
+enum task_status job_home(const struct job *job)
+{
+        if (job->spec->spec.hold)
+                return TASK_STATUS_HELD;
+        return job->n_waits > 0 ? TASK_STATUS_WAITING : TASK_STATUS_QUEUED;
+}
+
+void job_move(struct core *core, struct job *job, enum task_status from, enum trigger trigger,
+              enum task_status to, uint64_t n)
+{
+        size_t i = 0;
+
+        if (n == 0)
+                return;
+        while (i < ARRAY_LEN(edges) &&
+               (edges[i].from != from || edges[i].trigger != trigger || edges[i].to != to))
+                i++;
+        BUG_ON(i == ARRAY_LEN(edges) || job->n[from] < n);
+        core->edge_hits[i] += n;
+        job->n[from] -= n;
+        job->n[to] += n;
+        job_set_dirty(core, job);
+}
+
+void job_rehome(struct core *core, struct job *job)
+{
+        enum task_status home = job_home(job);
+        enum trigger trigger = home == TASK_STATUS_HELD ? TRIGGER_HOLD : TRIGGER_RELEASE;
+
+        for (int from = TASK_STATUS_HELD; from <= TASK_STATUS_QUEUED; from++) {
+                uint64_t n = job->n[from] - (from == TASK_STATUS_QUEUED ? job->granted_queued : 0);
+
+                if (from == (int)home || n == 0)
+                        continue;
+                if (from == TASK_STATUS_WAITING && home == TASK_STATUS_QUEUED)
+                        trigger = TRIGGER_MET;
+                job_move(core, job, (enum task_status)from, trigger, home, n);
+        }
+        queue_consider(core, job);
+}
+
+uint64_t job_final(const struct job *job)
+{
+        uint64_t n = 0;
+
+        for (int status = TASK_STATUS_SUCCEEDED; status < STATUS_COUNT; status++)
+                n += job->n[status];
+        return n;
+}
+
+enum task_status job_status(const struct job *job)
+{
+        const uint64_t *n = job->n;
+
+        if (n[TASK_STATUS_RUNNING] > 0)
+                return TASK_STATUS_RUNNING;
+        if (n[TASK_STATUS_QUEUED] > 0)
+                return TASK_STATUS_QUEUED;
+        if (n[TASK_STATUS_WAITING] > 0)
+                return TASK_STATUS_WAITING;
+        if (n[TASK_STATUS_HELD] > 0)
+                return TASK_STATUS_HELD;
+        if (n[TASK_STATUS_FAILED] + n[TASK_STATUS_TIMEOUT] + n[TASK_STATUS_OOM] + n[TASK_STATUS_LOST] > 0)
+                return TASK_STATUS_FAILED;
+        if (n[TASK_STATUS_ABORTED] > 0)
+                return TASK_STATUS_ABORTED;
+        return n[TASK_STATUS_CANCELLED] > 0 ? TASK_STATUS_CANCELLED : TASK_STATUS_SUCCEEDED;
+}
+
+/* Leases are granted in rising order, so the first one of the list bounds what may be unfinished; tasks that were
+ * granted again come later in the list and are looked at too. Costs O(leases), so it is done once in many ends. */
+static uint32_t lowest_open(const struct job *job)
+{
+        uint32_t low = spans_skip(&job->gone, job->cursor);
+        const struct spans *sets[] = { &job->again, &job->limbo, &job->sweep, &job->round };
+        const struct lease *lease;
+
+        DL_FOREACH2(job->leases, lease, job_next)
+        low = MIN(low, lease->lo);
+        for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+                if (spans_first(sets[i]))
+                        low = MIN(low, spans_first(sets[i])->lo);
+        }
+        return low;
+}
+
+void job_state_fill(const struct job *job, struct job_state *state)
+{
+        const uint64_t *n = job->n;
+
+        *state = (struct job_state){
+                .job = job->id,
+                .status = job_status(job),
+                .held = n[TASK_STATUS_HELD],
+                .waiting = n[TASK_STATUS_WAITING],
+                .queued = n[TASK_STATUS_QUEUED],
+                .running = n[TASK_STATUS_RUNNING],
+                .succeeded = n[TASK_STATUS_SUCCEEDED],
+                .failed = n[TASK_STATUS_FAILED],
+                .timeout = n[TASK_STATUS_TIMEOUT],
+                .oom = n[TASK_STATUS_OOM],
+                .lost = n[TASK_STATUS_LOST],
+                .cancelled = n[TASK_STATUS_CANCELLED],
+                .aborted = n[TASK_STATUS_ABORTED],
+                .mark = job->mark_asked,
+                .low = job->low,
+                .materialised = job->exist_asked,
+                .started_us = job->started_us,
+                .ended_us = job->ended_us,
+                .ending = job->ending,
+                .ending_reason = job->ending_reason,
+        };
+}
+
+void job_counts_fill(const struct job *job, struct rec_job_counts *counts)
+{
+        const uint64_t *n = job->n;
+
+        *counts = (struct rec_job_counts){
+                .tasks = job->tasks,
+                .held = n[TASK_STATUS_HELD],
+                .waiting = n[TASK_STATUS_WAITING],
+                .queued = n[TASK_STATUS_QUEUED],
+                .running = n[TASK_STATUS_RUNNING],
+                .succeeded = n[TASK_STATUS_SUCCEEDED],
+                .failed = n[TASK_STATUS_FAILED] + n[TASK_STATUS_TIMEOUT] + n[TASK_STATUS_OOM] +
+                          n[TASK_STATUS_LOST],
+                .cancelled = n[TASK_STATUS_CANCELLED],
+                .aborted = n[TASK_STATUS_ABORTED],
+                .has_tasks = true,
+                .has_held = true,
+                .has_waiting = true,
+                .has_queued = true,
+                .has_running = true,
+                .has_succeeded = true,
+                .has_failed = true,
+                .has_cancelled = true,
+                .has_aborted = true,
+        };
+}
+
+void job_set_dirty(struct core *core, struct job *job)
+{
+        if (job->dirty || job->phase == JOB_LOADING)
+                return;
+        job->dirty = true;
+        job->dirty_next = core->dirty;
+        core->dirty = job;
+}
+
+void job_flush(struct core *core)
+{
+        struct job *job;
+
+        while ((job = core->dirty)) {
+                core->dirty = job->dirty_next;
+                job->dirty = false;
+                if (job->ends_since_low > 4096 || job->phase == JOB_ENDED) {
+                        job->low = lowest_open(job);
+                        job->ends_since_low = 0;
+                }
+                job_state_fill(job, &effects_store(core->out, STORE_JOB_COUNTS)->u.counts);
+                watch_progress(core, job);
+        }
+}
+
+void job_check_end(struct core *core, struct job *job)
+{
+        if (job->phase != JOB_LIVE || job_final(job) < job->tasks)
+                return;
+        BUG_ON(job->granted > 0);
+        job->phase = JOB_ENDED;
+        job->ended_us = core->wall_us;
+        queue_remove(core, job);
+        job_set_dirty(core, job);
+        effects_fact(core->out, (struct fact){ .kind = FACT_TASKS_ENDED, .job = job->id });
+}
+
+void job_live(struct core *core, struct job *job)
+{
+        job->phase = JOB_LIVE;
+        rows_want(core, job);
+        queue_consider(core, job);
+}

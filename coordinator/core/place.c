@@ -1,0 +1,451 @@
+/* Grants. A worker says by its window how much it wants to hold; it gets that much, those with free slots first.
+ *
+ * Ordinary grants are told at once and may be forgotten by a crash: the mark and the epoch make that safe. A task that
+ * may run at most once is granted in two steps: its attempt is committed, then the worker hears of it.
+ *
+ * Invariants: 1. no position at or above min(mark, exist), committed, is granted. 2. a worker is in the hungry list of its
+ * kind that its window says. 3. at the end of a step no draft is left. */
+#include "core/place.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "core/entries.h"
+#include "core/job.h"
+#include "core/lease.h"
+#include "core/queue.h"
+#include "core/rows.h"
+#include "core/tasks.h"
+
+/* A run message stays well below MSG_HEADER_MAX. */
+#define RUN_BYTES_MAX ((size_t)512 * 1024)
+#define RANGE_BYTES 26 /* [2147483646,2147483647], and its comma */
+
+static enum hunger hunger_of(const struct worker *worker)
+{
+        if (!worker->kind || worker->outstanding >= worker->window)
+                return FULL;
+        return worker->outstanding < worker->slots ? IDLE : WANTS_MORE;
+}
+
+static uint64_t idle_slots(const struct worker *worker)
+{
+        if (!worker->kind || worker->outstanding >= worker->slots || worker->outstanding >= worker->window)
+                return 0;
+        return worker->slots - worker->outstanding;
+}
+
+static void count_idle(struct core *core, struct worker *worker)
+{
+        core->idle_slots -= worker->idle_counted;
+        worker->idle_counted = idle_slots(worker);
+        core->idle_slots += worker->idle_counted;
+}
+
+static void set_hunger(struct worker *worker, enum hunger hunger)
+{
+        if (worker->hunger == hunger)
+                return;
+        if (worker->hunger != FULL)
+                DL_DELETE2(worker->kind->hungry[worker->hunger], worker, hungry_prev, hungry_next);
+        worker->hunger = hunger;
+        if (hunger != FULL)
+                DL_APPEND2(worker->kind->hungry[hunger], worker, hungry_prev, hungry_next);
+}
+
+static struct kind *kind_get(struct core *core, uint32_t slots, uint32_t types)
+{
+        struct kind *kind;
+
+        DL_FOREACH (core->kinds, kind) {
+                if (kind->slots == slots && kind->types == types)
+                        return kind;
+        }
+        kind = xcalloc(1, sizeof(*kind));
+        kind->slots = slots;
+        kind->types = types;
+        DL_APPEND(core->kinds, kind);
+        return kind;
+}
+
+static void leave_kind(struct core *core, struct worker *worker)
+{
+        struct kind *kind = worker->kind;
+
+        if (!kind)
+                return;
+        set_hunger(worker, FULL);
+        worker->kind = NULL;
+        count_idle(core, worker);
+        if (--kind->n > 0)
+                return;
+        DL_DELETE(core->kinds, kind);
+        free(kind);
+}
+
+void place_worker(struct core *core, struct worker *worker)
+{
+        leave_kind(core, worker);
+        if (worker->session.n == 0 || worker->state != WORKER_CONNECTED || worker->draining)
+                return;
+        worker->kind = kind_get(core, worker->slots, worker->types);
+        worker->kind->n++;
+        count_idle(core, worker);
+        set_hunger(worker, hunger_of(worker));
+}
+
+void place_outstanding(struct core *core, struct worker *worker, uint32_t cpus, bool more)
+{
+        worker->outstanding += more ? cpus : -(uint64_t)cpus;
+        count_idle(core, worker);
+        if (worker->kind)
+                set_hunger(worker, hunger_of(worker));
+}
+
+uint64_t place_suitable(const struct core *core, const struct job *job)
+{
+        const struct kind *kind;
+        uint64_t n = 0;
+
+        DL_FOREACH (core->kinds, kind) {
+                if (job->cpus <= kind->slots && (kind->types >> job->spec->spec.type & 1))
+                        n += kind->n;
+        }
+        return n;
+}
+
+/* ------------------------------------------------------------------ telling the worker */
+
+static bool spec_is_known(const struct core *core, const struct worker *worker, const struct job *job)
+{
+        struct spec_known *known;
+        struct spec_known key = { .key = { .job = job->id.n, .worker = worker->id } };
+
+        HASH_FIND(hh, core->known, &key.key, sizeof(key.key), known);
+        return known != NULL;
+}
+
+static void spec_now_known(struct core *core, struct worker *worker, struct job *job)
+{
+        struct spec_known *known = xcalloc(1, sizeof(*known));
+
+        known->key.job = job->id.n;
+        known->key.worker = worker->id;
+        known->job = job;
+        known->worker = worker;
+        HASH_ADD(hh, core->known, key, sizeof(known->key), known);
+        DL_APPEND(job->known, known);
+        DL_APPEND2(worker->known, known, prev_of_worker, next_of_worker);
+}
+
+static void forget_known(struct core *core, struct spec_known *known)
+{
+        HASH_DELETE(hh, core->known, known);
+        DL_DELETE(known->job->known, known);
+        DL_DELETE2(known->worker->known, known, prev_of_worker, next_of_worker);
+        free(known);
+}
+
+void place_spec_changed(struct core *core, struct job *job)
+{
+        struct spec_known *known, *next;
+
+        DL_FOREACH_SAFE (job->known, known, next)
+                forget_known(core, known);
+}
+
+void place_forget_job(struct core *core, struct job *job)
+{
+        place_spec_changed(core, job);
+}
+
+void place_forget_worker(struct core *core, struct worker *worker)
+{
+        struct spec_known *known, *next;
+
+        DL_FOREACH_SAFE2(worker->known, known, next, next_of_worker)
+        forget_known(core, known);
+}
+
+void place_forget_lease(struct core *core, struct lease *lease)
+{
+        struct worker *worker = lease->worker;
+
+        (void)core;
+        for (size_t i = 0; i < worker->n_draft; i++) {
+                if (worker->draft[i] == lease)
+                        worker->draft[i] = NULL;
+        }
+}
+
+static void fill_spec(const struct core *core, const struct job *job, struct rec_run_spec *spec)
+{
+        const struct person *owner = access_find(&core->access, job->owner_id);
+
+        *spec = (struct rec_run_spec){
+                .job = job->id.n,
+                .spec = &job->spec->spec,
+                .tasks = job->tasks,
+                .index_min = job->indexes.min,
+                .index_max = job->indexes.max,
+                .owner = owner ? owner->row.name : "?",
+                .install = core->settings.install,
+                .has_job = true,
+                .has_tasks = true,
+                .has_index_min = true,
+                .has_index_max = true,
+        };
+        spec->n_owner = strlen(spec->owner);
+        spec->n_install = strlen(spec->install);
+}
+
+static void fill_grant(const struct lease *lease, struct rec_grant *grant)
+{
+        struct ranges ranges = { 0 };
+
+        for (uint32_t at = lease->lo; lease->n_out < lease->n && at < lease->lo + lease->n; at++) {
+                if (lease_has(lease, LEASE_OUT, at))
+                        index_ranges(&lease->job->indexes, at, at, &ranges);
+        }
+        if (lease->n_out == lease->n)
+                index_ranges(&lease->job->indexes, lease->lo, lease->lo + lease->n - 1, &ranges);
+        *grant = (struct rec_grant){
+                .job = lease->job->id.n,
+                .ranges = ranges.list,
+                .n_ranges = ranges.n,
+                .attempt = lease->attempt,
+                .nonce = lease->nonce,
+                .has_job = true,
+                .has_attempt = true,
+                .has_nonce = true,
+        };
+        if (!lease->texts)
+                return;
+        grant->entries = lease->texts->list;
+        grant->n_entries = lease->texts->n;
+        grant->n_values = lease->texts->n_values;
+        grant->has_n_values = true;
+}
+
+/* One run message for what was drafted for this worker. */
+static void tell(struct core *core, struct worker *worker)
+{
+        struct rec_grant *grants = xcalloc(worker->n_draft + 1, sizeof(*grants));
+        struct rec_run_spec *specs = xcalloc(worker->n_draft + 1, sizeof(*specs));
+        struct msg msg = { .kind = MSG_run };
+        size_t n = 0;
+        size_t n_specs = 0;
+
+        for (size_t i = 0; i < worker->n_draft; i++) {
+                struct lease *lease = worker->draft[i];
+
+                if (!lease)
+                        continue;
+                if (!spec_is_known(core, worker, lease->job)) {
+                        fill_spec(core, lease->job, &specs[n_specs++]);
+                        spec_now_known(core, worker, lease->job);
+                }
+                fill_grant(lease, &grants[n++]);
+        }
+        msg.u.run = (struct msg_run){ .epoch = core->settings.epoch,
+                                      .has_epoch = true,
+                                      .specs = specs,
+                                      .n_specs = n_specs,
+                                      .grants = grants,
+                                      .n_grants = n };
+        if (n > 0)
+                effects_send(core->out, worker->session, &msg, false);
+        for (size_t i = 0; i < worker->n_draft; i++) {
+                if (!worker->draft[i])
+                        continue;
+                entry_texts_free(worker->draft[i]->texts);
+                worker->draft[i]->texts = NULL;
+        }
+        for (size_t i = 0; i < n; i++)
+                free(grants[i].ranges);
+        free(grants);
+        free(specs);
+        worker->n_draft = worker->draft_bytes = 0;
+}
+
+static size_t told_bytes(const struct core *core, const struct worker *worker, const struct lease *lease)
+{
+        size_t bytes =
+                200 + RANGE_BYTES * (lease->job->indexes.n_parts > 1 || lease->job->indexes.parts[0].step > 1
+                                             ? lease->n
+                                             : 1);
+
+        if (lease->texts)
+                bytes += lease->texts->bytes;
+        if (!spec_is_known(core, worker, lease->job))
+                bytes += lease->job->spec_bytes + 400;
+        return bytes;
+}
+
+static void draft(struct core *core, struct lease *lease)
+{
+        struct worker *worker = lease->worker;
+        size_t bytes = told_bytes(core, worker, lease);
+
+        if (worker->n_draft > 0 && (worker->draft_bytes + bytes > RUN_BYTES_MAX || worker->n_draft >= 512)) {
+                tell(core, worker);
+                bytes = told_bytes(core, worker, lease);
+        } else if (worker->n_draft == 0) {
+                worker->draft_next = core->drafts;
+                core->drafts = worker;
+        }
+        GROW(worker->draft, worker->cap_draft, worker->n_draft + 1);
+        worker->draft[worker->n_draft++] = lease;
+        worker->draft_bytes += bytes;
+}
+
+static void tell_all(struct core *core)
+{
+        while (core->drafts) {
+                struct worker *worker = core->drafts;
+
+                core->drafts = worker->draft_next;
+                if (worker->n_draft > 0)
+                        tell(core, worker);
+        }
+}
+
+/* ------------------------------------------------------------------ granting */
+
+/* Tasks of one lease: alike, neighbours, at most `most`. Taken out of what waits. */
+static struct span take_tasks(struct core *core, struct job *job, uint32_t most,
+                              struct entry_texts **ret_texts)
+{
+        struct span span = { 0 };
+        uint32_t to = MIN(job->mark, job->exist);
+        bool again = job->again.count > 0;
+
+        if (again) {
+                span = *spans_first(&job->again);
+        } else {
+                job->cursor = spans_skip(&job->gone, job->cursor);
+                span.lo = job->cursor;
+                span.hi = MIN(to, spans_next(&job->gone, job->cursor)) - 1;
+        }
+        most = (uint32_t)MIN((uint64_t)most, index_run(&job->indexes, span.lo));
+        most = MIN(most, span_count(span));
+        if (job->spec->spec.has_entries)
+                most = entries_get(core, job, span.lo, most, ret_texts);
+        if (most == 0)
+                return (struct span){ .lo = 1, .hi = 0 };
+        if (again)
+                return spans_pop(&job->again, most);
+        span.hi = span.lo + most - 1;
+        job->cursor = span.hi + 1;
+        rows_mark(core, job);
+        return span;
+}
+
+static void grant_once(struct core *core, struct lease *lease)
+{
+        struct spans all = { 0 };
+
+        lease->unsent = true;
+        spans_add(&all, (struct span){ .lo = lease->lo, .hi = lease->lo + lease->n - 1 });
+        lease_started(core, lease, &all, core->wall_us);
+        spans_done(&all);
+        effects_fact(core->out,
+                     (struct fact){ .kind = FACT_ATTEMPT_GRANTED, .job = lease->job->id, .n = lease->nonce });
+}
+
+static bool grant(struct core *core, struct worker *worker, struct job *job, uint32_t most)
+{
+        struct entry_texts *texts = NULL;
+        struct span span = take_tasks(core, job, MIN(most, (uint32_t)LEASE_TASKS_MAX), &texts);
+        struct lease *lease;
+
+        if (span.lo > span.hi) {
+                queue_consider(core, job);
+                return false;
+        }
+        lease = lease_new(core, job, worker, span.lo, span_count(span), lease_nonce(core));
+        lease->attempt = (uint16_t)(span.attempt + 1);
+        lease->tries = span.tries;
+        lease->crashes = span.crashes;
+        lease->texts = texts;
+        for (uint32_t at = span.lo; at <= span.hi; at++)
+                lease_add(core, lease, at);
+        core->n_grants += span_count(span);
+        queue_charge(core, job, job->task_us * job->cpus * span_count(span));
+        if (job->spec->spec.at_most_once)
+                grant_once(core, lease);
+        else
+                draft(core, lease);
+        queue_consider(core, job);
+        return true;
+}
+
+static uint32_t fair_share(const struct core *core, const struct worker *worker, const struct job *job,
+                           enum hunger hunger)
+{
+        uint64_t room = worker->window - worker->outstanding;
+        uint64_t waiting = queue_grantable(job);
+
+        /* Where there is hardly enough for every free slot, nobody gets more than his slots first. */
+        if (hunger == IDLE && waiting * job->cpus < 4 * core->idle_slots)
+                room = MIN(room, worker->slots - worker->outstanding);
+        if (job->queue->max_running != 0)
+                waiting = MIN(waiting, job->queue->max_running - job->queue->granted);
+        return (uint32_t)MIN(MIN((room + job->cpus - 1) / job->cpus, waiting), (uint64_t)LEASE_TASKS_MAX);
+}
+
+static bool place_one(struct core *core, enum hunger hunger)
+{
+        struct job *best = NULL;
+        struct kind *where = NULL;
+        struct kind *kind;
+
+        DL_FOREACH (core->kinds, kind) {
+                struct job *job = kind->hungry[hunger] ? queue_pick(core, kind) : NULL;
+
+                if (!job || (best && !queue_before(job, best)))
+                        continue;
+                best = job;
+                where = kind;
+        }
+        if (!best)
+                return false;
+        /* The head of the list goes to its end by being fed, or leaves it. */
+        struct worker *worker = where->hungry[hunger];
+
+        grant(core, worker, best, fair_share(core, worker, best, hunger));
+        if (worker->hunger == hunger) {
+                set_hunger(worker, FULL);
+                set_hunger(worker, hunger_of(worker));
+        }
+        return true;
+}
+
+void place_all(struct core *core)
+{
+        if (core->live && !core->draining) {
+                while (!queue_is_empty(core) && place_one(core, IDLE))
+                        ;
+                while (!queue_is_empty(core) && place_one(core, WANTS_MORE))
+                        ;
+        }
+        tell_all(core);
+}
+
+void place_attempt_durable(struct core *core, uint64_t nonce)
+{
+        struct lease *lease = lease_find(core, nonce);
+
+        if (!lease || !lease->unsent)
+                return;
+        if (lease->worker->session.n == 0 || core->draining) {
+                struct spans all = { 0 };
+
+                lease_collect(lease, &all);
+                lease_give_up(core, lease, &all, TASK_REASON_WORKER_LOST);
+                spans_done(&all);
+                return;
+        }
+        lease->unsent = false;
+        draft(core, lease);
+}

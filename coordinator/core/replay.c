@@ -1,0 +1,213 @@
+/* Replay. A job comes back with its counts, its mark and its cursor at the mark; the tasks below that are not final go
+ * to limbo, where their workers may claim them (adopt.c). Every task below the mark that is not mentioned is final. */
+#include "core/replay.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "core/adopt.h"
+#include "core/deps.h"
+#include "core/job.h"
+#include "core/pending.h"
+#include "core/queue.h"
+#include "core/spec.h"
+#include "core/submit.h"
+#include "core/sweep.h"
+
+static void take_counts(struct job *job, const struct job_state *state)
+{
+        uint64_t final = 0;
+
+        job->n[TASK_STATUS_SUCCEEDED] = state->succeeded;
+        job->n[TASK_STATUS_FAILED] = state->failed;
+        job->n[TASK_STATUS_TIMEOUT] = state->timeout;
+        job->n[TASK_STATUS_OOM] = state->oom;
+        job->n[TASK_STATUS_LOST] = state->lost;
+        job->n[TASK_STATUS_CANCELLED] = state->cancelled;
+        job->n[TASK_STATUS_ABORTED] = state->aborted;
+        for (int status = TASK_STATUS_SUCCEEDED; status < STATUS_COUNT; status++)
+                final += job->n[status];
+        BUG_ON(final > job->tasks);
+        job->n[TASK_STATUS_QUEUED] = job->tasks - final; /* running ones are moved as their rows come */
+}
+
+static bool is_empty_key(const uint8_t key_hash[16])
+{
+        static const uint8_t none[16];
+
+        return memcmp(key_hash, none, sizeof(none)) == 0;
+}
+
+void replay_job(struct core *core, struct replay_job *replay)
+{
+        struct store_job_new *row = &replay->job;
+        const struct job_state *state = &row->state;
+        struct indexes indexes;
+        CLEANUP_BUF struct buf text = { 0 };
+        struct job *job;
+
+        if (indexes_init(&indexes, &row->spec->spec, UINT32_MAX - 1, NULL) < 0) {
+                effects_stop(core->out, ERR_BAD_DATA, "a stored job has an array that is not sound");
+                return;
+        }
+        job_spec_encode(&row->spec->spec, &text);
+        job = job_new(core, row->job, row->owner, &row->spec, &indexes);
+        job->spec_bytes = text.n;
+        if (!is_empty_key(row->key_hash) && !job_find_key(core, row->owner, row->key_hash))
+                job_set_key(core, job, row->key_hash);
+        memcpy(job->digest, row->digest, 32);
+        job->submitted_us = row->submitted_us;
+        job->started_us = state->started_us;
+        job->chunks_total = row->chunks;
+        job->chunks_asked = row->loading ? replay->chunks_stored : row->chunks;
+        job->phase = row->loading ? JOB_LOADING : JOB_NEW;
+        job->mark = job->mark_asked = (uint32_t)state->mark;
+        job->cursor = job->mark;
+        job->low = (uint32_t)state->low;
+        job->exist = job->exist_asked = (uint32_t)state->materialised;
+        job->ending = state->ending;
+        job->ending_reason = state->ending_reason;
+        take_counts(job, state);
+}
+
+static uint32_t note_for(struct job *job, const struct replay_tasks *tasks)
+{
+        bool cancelled = tasks->reason == TASK_REASON_CANCELLED;
+
+        if (tasks->status != TASK_STATUS_RUNNING && tasks->nonce == 0 && !cancelled)
+                return 0;
+        GROW(job->notes, job->cap_notes, job->n_notes + 1);
+        job->notes[job->n_notes++] = (struct note){
+                .worker = tasks->worker,
+                .nonce = tasks->nonce,
+                .started_us = tasks->started_us,
+                .running = tasks->status == TASK_STATUS_RUNNING,
+                .cancelled = cancelled,
+        };
+        return (uint32_t)job->n_notes;
+}
+
+void replay_tasks(struct core *core, const struct replay_tasks *tasks)
+{
+        struct job *job = job_find(core, tasks->job.n);
+        struct spans named = { 0 };
+        struct spans below = { 0 };
+
+        if (!job)
+                return;
+        index_spans(&job->indexes, &tasks->indexes, 1, &named);
+        if (job->mark > 0)
+                spans_take(&named, 0, job->mark - 1, &below);
+        if (below.count > 0) {
+                uint32_t note = note_for(job, tasks);
+
+                for (size_t i = below.head; i < below.n; i++) {
+                        spans_add(&job->limbo, (struct span){
+                                                       .lo = below.list[i].lo,
+                                                       .hi = below.list[i].hi,
+                                                       .note = note,
+                                                       .attempt = (uint16_t)tasks->attempt,
+                                                       .tries = (uint16_t)tasks->tries,
+                                                       .crashes = (uint16_t)tasks->crashes,
+                                               });
+                }
+                if (tasks->status == TASK_STATUS_RUNNING) {
+                        BUG_ON(job->n[TASK_STATUS_QUEUED] < below.count);
+                        job->n[TASK_STATUS_QUEUED] -= below.count;
+                        job->n[TASK_STATUS_RUNNING] += below.count;
+                }
+        }
+        spans_done(&below);
+        spans_done(&named);
+}
+
+/* ------------------------------------------------------------------ all of it is there */
+
+static void answer_deps(struct core *core, struct pending *pending)
+{
+        struct job *job = job_find(core, pending->job);
+
+        for (size_t k = 0; job && k < job->spec->spec.n_after; k++) {
+                const struct store_find_job *found = pending_job(pending, job->spec->spec.after[k].job);
+
+                if (found)
+                        deps_answer(core, job, k, found->found, found->status);
+        }
+}
+
+static void ask_deps(struct core *core, struct job *job)
+{
+        struct asker nobody = { 0 };
+        struct pending *pending = NULL;
+
+        for (size_t k = 0; k < job->spec->spec.n_after; k++) {
+                uint64_t on = job->spec->spec.after[k].job;
+
+                if (job_find(core, on))
+                        continue;
+                if (!pending) {
+                        pending = pending_new(core, &nobody, NULL, answer_deps);
+                        pending->job = job->id.n;
+                }
+                pending_ask_job(core, pending, on);
+        }
+}
+
+/* What was granted must have found its dependencies met: such a job does not wait again. */
+static bool was_granted(const struct job *job)
+{
+        return job->ending != 0 || job->started_us != 0 || job_final(job) > 0;
+}
+
+static void settle_home(struct core *core, struct job *job)
+{
+        enum task_status home;
+
+        if (!was_granted(job)) {
+                deps_attach(core, job);
+                ask_deps(core, job);
+        }
+        home = job_home(job);
+        if (home == TASK_STATUS_QUEUED)
+                return;
+        job->n[home] = job->n[TASK_STATUS_QUEUED];
+        job->n[TASK_STATUS_QUEUED] = 0;
+}
+
+static void revive(struct core *core, struct job *job)
+{
+        uint64_t not_final = job->limbo.count + (job->tasks - job->cursor);
+
+        if (job->phase == JOB_LOADING) {
+                settle_home(core, job);
+                submit_resume_upload(core, job, job->chunks_asked);
+                return;
+        }
+        if (not_final != job->tasks - job_final(job)) {
+                effects_stop(
+                        core->out, ERR_BAD_DATA,
+                        "the counts of a stored job do not fit its tasks: jobctl server doctor tells which");
+                return;
+        }
+        settle_home(core, job);
+        if (job->limbo.count > 0)
+                core->limbo_until_us = core->mono_us + core->settings.lease_ms * US_PER_MS;
+        job_live(core, job);
+        if (job->ending != 0)
+                sweep_job(core, job, job->ending, job->ending_reason);
+        job_check_end(core, job);
+}
+
+void replay_finish(struct core *core, const struct core_settings *settings)
+{
+        struct job *job, *next;
+
+        core->settings = *settings;
+        core->next_job = MAX(core->next_job, settings->next_job);
+        core->live = true;
+        core->last_event_us = core->mono_us;
+        HASH_ITER (hh, core->jobs, job, next)
+                revive(core, job);
+        adopt_check(core);
+}

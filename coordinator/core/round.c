@@ -1,0 +1,233 @@
+/* A new round. Finished tasks are not in memory, nor are finished jobs: the reader threads give the job as committed and
+ * the groups of its tasks that ended without success. What is chosen is granted when the round is committed.
+ *
+ * One round a job at a time: the tasks of a group cannot change between the reading and the choice, because a final
+ * status is left only through here. */
+#include "core/round.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "core/job.h"
+#include "core/queue.h"
+#include "core/sweep.h"
+
+#define ROUNDS_MAX 64 /* each answer may be some megabytes */
+
+struct round_wait {
+        uint64_t job;
+        struct asker asker;
+        struct msg *msg;
+        struct round_wait *next, *prev;
+};
+
+static struct round_wait *find(const struct core *core, uint64_t job)
+{
+        struct round_wait *wait;
+
+        DL_FOREACH (core->rounds, wait) {
+                if (wait->job == job)
+                        return wait;
+        }
+        return NULL;
+}
+
+static void wait_free(struct core *core, struct round_wait *wait)
+{
+        DL_DELETE(core->rounds, wait);
+        core->n_rounds--;
+        msg_free(wait->msg);
+        free(wait);
+}
+
+void round_done_all(struct core *core)
+{
+        while (core->rounds)
+                wait_free(core, core->rounds);
+}
+
+void round_ask(struct core *core, const struct asker *asker, struct msg **take_msg)
+{
+        uint64_t id = (*take_msg)->u.retry.job;
+        const struct job *job = job_find(core, id);
+        struct round_wait *wait;
+
+        if (find(core, id) || (job && job->round_out) || core->n_rounds >= ROUNDS_MAX || core->degraded) {
+                reply_retry_later(core, asker, "another retry is on its way", 500);
+                return;
+        }
+        wait = xcalloc(1, sizeof(*wait));
+        wait->job = id;
+        wait->asker = *asker;
+        wait->msg = STEAL(*take_msg);
+        DL_APPEND(core->rounds, wait);
+        core->n_rounds++;
+        effects_load_round(core->out, (struct job_id){ id });
+}
+
+static bool is_wanted(enum task_status status, bool failed_only)
+{
+        bool failed = status == TASK_STATUS_FAILED || status == TASK_STATUS_TIMEOUT ||
+                      status == TASK_STATUS_OOM || status == TASK_STATUS_LOST;
+
+        return failed || (!failed_only && (status == TASK_STATUS_CANCELLED || status == TASK_STATUS_ABORTED));
+}
+
+/* The job comes back to memory, all its tasks final. */
+static struct job *bring_back(struct core *core, struct job_round *round)
+{
+        struct store_job_new *row = &round->replay.job;
+        const struct job_state *state = &row->state;
+        struct indexes indexes;
+        CLEANUP_BUF struct buf text = { 0 };
+        struct job *job;
+
+        if (!row->spec || indexes_init(&indexes, &row->spec->spec, UINT32_MAX - 1, NULL) < 0)
+                return NULL;
+        job_spec_encode(&row->spec->spec, &text);
+        job = job_new(core, row->job, row->owner, &row->spec, &indexes);
+        job->spec_bytes = text.n;
+        job->submitted_us = row->submitted_us;
+        job->started_us = state->started_us;
+        job->chunks_total = job->chunks_asked = row->chunks;
+        job->cursor = job->mark = job->mark_asked = job->exist = job->exist_asked = job->low = job->tasks;
+        job->n[TASK_STATUS_SUCCEEDED] = state->succeeded;
+        job->n[TASK_STATUS_FAILED] = state->failed;
+        job->n[TASK_STATUS_TIMEOUT] = state->timeout;
+        job->n[TASK_STATUS_OOM] = state->oom;
+        job->n[TASK_STATUS_LOST] = state->lost;
+        job->n[TASK_STATUS_CANCELLED] = state->cancelled;
+        job->n[TASK_STATUS_ABORTED] = state->aborted;
+        job->phase = JOB_LIVE;
+        return job;
+}
+
+static void choose(const struct msg_retry *ask, const struct job_round *round, const struct indexes *indexes,
+                   const struct replay_tasks *group, struct spans *out)
+{
+        struct spans asked = { 0 };
+        struct spans named = { 0 };
+
+        if (!is_wanted(group->status, ask->failed))
+                return;
+        index_spans(indexes, &group->indexes, 1, &named);
+        if (ask->n_ranges == 0) {
+                spans_move(&named, out);
+        } else {
+                index_spans(indexes, ask->ranges, ask->n_ranges, &asked);
+                for (size_t i = asked.head; i < asked.n; i++)
+                        spans_take(&named, asked.list[i].lo, asked.list[i].hi, out);
+        }
+        (void)round;
+        spans_done(&asked);
+        spans_done(&named);
+}
+
+static uint64_t begin(struct core *core, struct job *job, const struct msg_retry *ask,
+                      const struct job_round *round)
+{
+        struct store_round *op;
+        struct ranges ranges = { 0 };
+
+        for (size_t i = 0; i < round->n_tasks; i++) {
+                struct spans chosen = { 0 };
+
+                choose(ask, round, &job->indexes, &round->tasks[i], &chosen);
+                for (size_t k = chosen.head; k < chosen.n; k++) {
+                        struct span span = { .lo = chosen.list[k].lo,
+                                             .hi = chosen.list[k].hi,
+                                             .attempt = (uint16_t)round->tasks[i].attempt };
+
+                        spans_add(&job->round, span);
+                }
+                job_move(core, job, round->tasks[i].status, TRIGGER_ROUND, TASK_STATUS_QUEUED, chosen.count);
+                spans_done(&chosen);
+        }
+        if (job->round.count == 0)
+                return 0;
+        for (size_t i = job->round.head; i < job->round.n; i++)
+                index_ranges(&job->indexes, job->round.list[i].lo, job->round.list[i].hi, &ranges);
+        op = &effects_store(core->out, STORE_ROUND)->u.round;
+        op->job = job->id;
+        op->indexes = ranges.list;
+        op->n_indexes = ranges.n;
+        job->round_out = true;
+        job->low = MIN(job->low, spans_first(&job->round)->lo);
+        job_rehome(core, job);
+        job_set_dirty(core, job);
+        effects_fact(core->out, (struct fact){ .kind = FACT_ROUND, .job = job->id });
+        return job->round.count;
+}
+
+static uint64_t count(const struct job_round *round, const struct msg_retry *ask)
+{
+        struct indexes indexes;
+        uint64_t n = 0;
+        const struct job_spec_box *spec = round->replay.job.spec;
+
+        if (!spec || indexes_init(&indexes, &spec->spec, UINT32_MAX - 1, NULL) < 0)
+                return 0;
+        for (size_t i = 0; i < round->n_tasks; i++) {
+                struct spans chosen = { 0 };
+
+                choose(ask, round, &indexes, &round->tasks[i], &chosen);
+                n += chosen.count;
+                spans_done(&chosen);
+        }
+        indexes_done(&indexes);
+        return n;
+}
+
+static void apply(struct core *core, const struct round_wait *wait, struct job_round *round)
+{
+        struct job *job = job_find(core, wait->job);
+        const struct msg_retry *ask = &wait->msg->u.retry;
+        uint64_t n = count(round, ask);
+
+        if (ask->dry_run || n == 0) {
+                reply_changed(core, &wait->asker, n, NULL);
+                return;
+        }
+        if ((job && (job->phase != JOB_LIVE || job->ending != 0)) ||
+            (!job && HASH_CNT(hh, core->jobs) >= core->settings.unfinished_jobs_max)) {
+                reply_retry_later(core, &wait->asker, "the job is just ending, or too many are unfinished",
+                                  500);
+                return;
+        }
+        if (!job)
+                job = bring_back(core, round);
+        if (!job) {
+                reply_refused(core, &wait->asker, ERR_INTERNAL, "the stored job cannot be read");
+                return;
+        }
+        audit(core, "retry", job, wait->asker.who, ask->reason);
+        n = begin(core, job, ask, round);
+        reply_changed(core, &wait->asker, n, NULL);
+}
+
+void round_on_answer(struct core *core, struct job_round *round)
+{
+        struct round_wait *wait = find(core, round->job.n);
+
+        if (!wait)
+                return;
+        if (round->failed)
+                reply_retry_later(core, &wait->asker, "the job cannot be read now", 2000);
+        else if (!round->found)
+                reply_not_found(core, &wait->asker);
+        else
+                apply(core, wait, round);
+        wait_free(core, wait);
+}
+
+void round_committed(struct core *core, struct job *job)
+{
+        job->round_out = false;
+        if (job->ending != 0)
+                spans_move(&job->round, &job->sweep);
+        else
+                spans_move(&job->round, &job->again);
+        queue_consider(core, job);
+        sweep_next(core, job);
+}

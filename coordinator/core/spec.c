@@ -1,0 +1,154 @@
+/* Checks of a description. The worker trusts none of this and checks again what touches its machine. */
+#include "core/spec.h"
+
+#include <string.h>
+
+#include "core/entries.h"
+
+static const struct type_args {
+        enum task_type type;
+        size_t least, most;
+} type_args[] = {
+#define TASK_TYPE(name, number, word, least, most, what) { TASK_TYPE_##name, least, most },
+#include "proto/task_types.def"
+#undef TASK_TYPE
+};
+
+static int check_args(const struct rec_job_spec *spec, struct err *err)
+{
+        for (size_t i = 0; i < ARRAY_LEN(type_args); i++) {
+                const struct type_args *args = &type_args[i];
+
+                if (args->type != spec->type)
+                        continue;
+                /* A script's name is its input; it needs no argument. */
+                if ((spec->n_args < args->least && !spec->script) || spec->n_args > args->most)
+                        return err_set(err, ERR_BAD_FIELD, "type %s: wrong number of arguments",
+                                       task_type_word(spec->type));
+                return 0;
+        }
+        return err_set(err, ERR_BAD_FIELD, "unknown task type");
+}
+
+static int check_env(const struct rec_job_spec *spec, struct err *err)
+{
+        for (size_t i = 0; i < spec->n_env; i++) {
+                const char *equals = strchr(spec->env[i], '=');
+
+                if (!equals || equals == spec->env[i])
+                        return err_set(err, ERR_BAD_FIELD, "env: not of the form NAME=value");
+                if (strncmp(spec->env[i], "JOB_", 4) == 0)
+                        return err_set(err, ERR_BAD_FIELD,
+                                       "env: names that begin with JOB_ are the system's");
+                for (const char *p = spec->env[i]; p < equals; p++) {
+                        bool letter = (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') || *p == '_';
+
+                        if (!letter && !(p > spec->env[i] && *p >= '0' && *p <= '9'))
+                                return err_set(err, ERR_BAD_FIELD,
+                                               "env: a name is not [A-Za-z_][A-Za-z0-9_]*");
+                }
+        }
+        return 0;
+}
+
+static int check_inputs(const struct rec_job_spec *spec, struct err *err)
+{
+        for (size_t i = 0; i < spec->n_inputs; i++) {
+                const char *name = spec->inputs[i].name;
+
+                if (strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+                        return err_set(err, ERR_BAD_FIELD, "inputs: a name is one path element");
+                for (size_t j = 0; j < i; j++) {
+                        if (strcmp(name, spec->inputs[j].name) == 0)
+                                return err_set(err, ERR_BAD_FIELD, "inputs: two have the same name");
+                }
+        }
+        if (spec->script && spec->n_inputs == 0)
+                return err_set(err, ERR_BAD_FIELD, "script: there is no input that could be it");
+        if (spec->script && spec->type != TASK_TYPE_COMMAND)
+                return err_set(err, ERR_BAD_FIELD, "script: only commands have one");
+        return 0;
+}
+
+static int check_texts(const struct rec_job_spec *spec, struct err *err)
+{
+        for (size_t i = 0; i < spec->n_tags; i++) {
+                if (!strchr(spec->tags[i], '=') || spec->tags[i][0] == '=' || strlen(spec->tags[i]) > 512)
+                        return err_set(err, ERR_BAD_FIELD,
+                                       "tags: not of the form name=value, at most 512 bytes");
+        }
+        for (size_t i = 0; i < spec->n_ok_codes; i++) {
+                if (spec->ok_codes[i] < 0 || spec->ok_codes[i] > 255)
+                        return err_set(err, ERR_BAD_FIELD, "ok_codes: an exit code is 0 to 255");
+        }
+        if (spec->cwd && spec->cwd[0] != '/')
+                return err_set(err, ERR_BAD_FIELD, "cwd: not absolute");
+        return 0;
+}
+
+int spec_check(const struct rec_job_spec *spec, struct err *err)
+{
+        if (spec->has_entries != spec->has_entries_per_chunk)
+                return err_set(err, ERR_BAD_FIELD, "entries and entries_per_chunk go together");
+        if (spec->has_entries && spec->n_array > 0)
+                return err_set(err, ERR_BAD_FIELD, "entries and array exclude each other");
+        if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_inputs(spec, err) < 0)
+                return -1;
+        return check_texts(spec, err);
+}
+
+static uint64_t entry_chunks(const struct rec_job_spec *spec)
+{
+        return spec->has_entries ? (spec->entries + spec->entries_per_chunk - 1) / spec->entries_per_chunk
+                                 : 0;
+}
+
+static uint64_t input_chunks(const struct rec_input *input)
+{
+        return (input->bytes + MSG_CHUNK_MAX - 1) / MSG_CHUNK_MAX;
+}
+
+uint64_t spec_chunks(const struct rec_job_spec *spec)
+{
+        uint64_t n = entry_chunks(spec);
+
+        for (size_t i = 0; i < spec->n_inputs; i++)
+                n += input_chunks(&spec->inputs[i]);
+        return n;
+}
+
+struct chunk_place spec_chunk(const struct rec_job_spec *spec, uint64_t no)
+{
+        uint64_t before = entry_chunks(spec);
+
+        if (no < before)
+                return (struct chunk_place){ .part = 0, .seq = (uint32_t)no };
+        for (size_t i = 0; i < spec->n_inputs; i++) {
+                uint64_t n = input_chunks(&spec->inputs[i]);
+
+                if (no < before + n) {
+                        uint64_t at = (no - before) * MSG_CHUNK_MAX;
+
+                        return (struct chunk_place){
+                                .part = (uint32_t)i + 1,
+                                .seq = (uint32_t)(no - before),
+                                .bytes = (size_t)MIN((uint64_t)MSG_CHUNK_MAX, spec->inputs[i].bytes - at),
+                        };
+                }
+                before += n;
+        }
+        bug_at(__FILE__, __LINE__, "chunk beyond the last");
+}
+
+int spec_check_chunk(const struct rec_job_spec *spec, uint64_t no, const void *bytes, size_t n_bytes,
+                     struct err *err)
+{
+        struct chunk_place place = spec_chunk(spec, no);
+
+        if (place.part == 0)
+                return entries_check(bytes, n_bytes, entries_in_chunk(spec, no), err);
+        if (n_bytes != place.bytes)
+                return err_set(err, ERR_BAD_FIELD, "chunk %u of input %u has the wrong size", place.seq,
+                               place.part);
+        return 0;
+}

@@ -1,0 +1,290 @@
+/* What the core remembers. Private to coordinator/core: everybody else sees core.h.
+ *
+ * Memory is O(unfinished jobs + granted tasks): a job's tasks that were never granted are one cursor, finished ones
+ * are nothing. */
+#ifndef CORE_STATE_H
+#define CORE_STATE_H
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "core/access.h"
+#include "core/core.h"
+#include "core/heap.h"
+#include "core/indexes.h"
+#include "core/spans.h"
+
+#define LEASE_TASKS_MAX 512 /* tasks of one grant; positions lo … lo + n - 1 */
+#define SMALL_JOB_TASKS 1000 /* rows of such a job are part of its submission */
+#define ROWS_A_BATCH 20000 /* rows made or ended by one operation: bounds how long a transaction lasts */
+#define MARK_STRIDE 32768 /* the mark runs so far ahead of the grants */
+#define CRASH_LIMIT_DEFAULT 5
+#define STATUS_COUNT 12 /* task_status numbers are 1 … 11 */
+
+struct job;
+struct worker;
+
+/* A fair-share account: one a person with unfinished jobs. */
+struct owner {
+        uint32_t id;
+        uint32_t jobs; /* unfinished ones */
+        int64_t virtual_us; /* cpu time charged so far, by weight; the least one is served first */
+        struct bucket *buckets;
+        UT_hash_handle hh;
+};
+
+struct queue {
+        uint32_t id;
+        char name[65];
+        bool paused;
+        uint64_t max_running; /* 0: no limit */
+        uint32_t weight;
+        uint64_t granted; /* tasks out */
+        UT_hash_handle hh; /* by name */
+};
+
+/* One grant to one worker: neighbouring tasks of one job under one (epoch, attempt, nonce). */
+struct lease {
+        uint64_t nonce;
+        uint64_t epoch;
+        struct job *job;
+        struct worker *worker;
+        uint32_t lo, n; /* positions */
+        uint32_t n_out; /* of them not ended yet */
+        uint16_t attempt, tries, crashes;
+        bool unsent; /* at most once: waits for its attempt to be durable */
+        int64_t started_us; /* wall; when the first of them started; 0: none has said so */
+        struct entry_texts *texts; /* entries of its tasks, until they are told */
+        struct spans *kept; /* while its worker says ready: what he still holds of it */
+        UT_hash_handle hh; /* by nonce */
+        struct lease *job_prev, *job_next, *worker_prev, *worker_next;
+        uint64_t bits[]; /* three sets of (n + 63) / 64 words: out, started, cancelled */
+};
+
+/* A task below the mark that was not final at the last stop: its worker may come back with it. */
+struct note {
+        struct principal_id worker;
+        uint64_t nonce;
+        int64_t started_us;
+        bool running;
+        bool cancelled; /* somebody asked to cancel it */
+};
+
+struct dependency { /* `job` waits for `on` */
+        struct job *job;
+        struct job_id on;
+        enum after_when when;
+        struct dependency *next, *prev; /* among those that wait for the same job */
+};
+
+struct watch {
+        struct session_id session;
+        uint64_t re;
+        struct job *job;
+        struct spans only; /* positions watched and not final; empty with all */
+        bool all;
+        bool progress, output;
+        bool due; /* counts changed since the last event */
+        int64_t told_us; /* mono; of the last progress event */
+        struct watch *next, *prev; /* of the job */
+        struct watch *next_of_client, *prev_of_client;
+};
+
+struct client { /* a session with subscriptions */
+        uint64_t session;
+        struct watch *watches;
+        unsigned n;
+        UT_hash_handle hh;
+};
+
+struct entry_chunk { /* opened entries of a job, while they are being granted */
+        struct job *job;
+        uint32_t no;
+        bool loading;
+        struct shared_bytes *bytes;
+        uint32_t *offsets; /* n + 1 */
+        uint32_t n;
+        struct entry_chunk *next, *prev; /* of the job */
+        struct entry_chunk *lru_next, *lru_prev; /* oldest first */
+};
+
+struct ack { /* an answer that waits until a sweep is through */
+        struct session_id session;
+        uint64_t re;
+        uint64_t count;
+        struct ack *next;
+};
+
+enum job_phase {
+        JOB_LOADING, /* chunks are missing */
+        JOB_NEW, /* whole, its commit is on the way */
+        JOB_LIVE,
+        JOB_ENDED, /* every task is final, that commit is on the way */
+};
+
+struct job {
+        struct job_id id;
+        struct principal_id owner_id;
+        struct owner *owner;
+        struct queue *queue;
+        struct job_spec_box *spec;
+        size_t spec_bytes; /* encoded */
+        struct indexes indexes;
+        uint8_t key[20]; /* owner and key hash; zero: unknown (after a retry) */
+        uint8_t digest[32];
+        bool has_key;
+        enum job_phase phase;
+        int64_t submitted_us, started_us, ended_us; /* wall */
+        uint32_t cpus;
+
+        uint64_t n[STATUS_COUNT]; /* tasks by status; job.c alone writes it */
+        uint32_t tasks;
+        uint32_t cursor; /* positions from here on were never granted */
+        uint32_t mark, mark_asked; /* committed; asked for. Grants stay below the committed one */
+        uint32_t exist, exist_asked; /* rows below are committed; asked for */
+        uint32_t low; /* every task below is final (may lag) */
+        uint32_t ends_since_low;
+        uint64_t granted; /* tasks in leases */
+        uint64_t granted_queued; /* of them not started */
+        struct spans again; /* granted before, waiting to be granted again */
+        struct spans limbo; /* below the mark after a restart: a worker may come back with them */
+        struct spans adopted; /* taken over by a worker since the restart: a hint for older claims */
+        struct spans gone; /* at or above the cursor, but ended or to be ended: never granted */
+        struct spans sweep; /* to be ended without a start, row by row */
+        struct spans round; /* a new round that is not committed yet */
+        bool round_out;
+        enum task_status sweep_status;
+        enum task_reason sweep_reason;
+        bool sweeping; /* a chunk of the sweep is on its way */
+        enum task_status ending; /* whole job: no task of it is granted any more; 0: no */
+        enum task_reason ending_reason;
+        struct ack *acks; /* told when the sweep is through */
+        struct note *notes; /* of limbo; numbers from 1 */
+        size_t n_notes, cap_notes;
+        struct lease *leases;
+        struct spec_known *known; /* workers that have the description */
+        struct entry_chunk *chunks;
+        uint32_t chunks_total, chunks_stored, chunks_asked; /* upload */
+        int64_t upload_until_us; /* mono */
+        int64_t task_us; /* run time of a task so far, smoothed: what a grant is charged */
+
+        struct dependency *waits; /* array of spec.n_after */
+        unsigned n_waits; /* not met yet */
+        struct dependency *dependants;
+        struct watch *watches;
+
+        bool wants_rows; /* in the line for rows */
+        bool dirty;
+        size_t ready_place; /* in its bucket */
+        struct bucket *bucket; /* NULL: nothing of it can be granted now */
+        size_t upload_place;
+        struct job *dirty_next;
+        struct job *rows_next, *rows_prev;
+        UT_hash_handle hh; /* by id */
+        UT_hash_handle hh_key; /* by key */
+};
+
+struct spec_known { /* this worker's session has this job's description */
+        struct {
+                uint64_t job;
+                uint64_t worker;
+        } key;
+        struct job *job;
+        struct worker *worker;
+        struct spec_known *next, *prev; /* of the job */
+        struct spec_known *next_of_worker, *prev_of_worker;
+        UT_hash_handle hh;
+};
+
+/* What a worker could take now: nothing, more to prefetch, or work for a slot that is free. */
+enum hunger { FULL, WANTS_MORE, IDLE, HUNGER_COUNT };
+
+struct worker {
+        uint32_t id;
+        struct session_id session; /* 0: none */
+        enum worker_state state;
+        bool awaited; /* known from before the start, has not said ready yet */
+        bool draining; /* by its own word or by order */
+        bool ordered_drain;
+        uint32_t slots;
+        uint32_t types; /* bit per task_type */
+        uint64_t window; /* cpus' worth it wants to hold in all */
+        uint64_t outstanding; /* cpus' worth of its leases */
+        uint32_t busy, busy_written;
+        int64_t seen_us; /* mono */
+        int64_t deadline_us; /* mono; when to look whether its lease ended */
+        uint64_t pid; /* with host: which process; a new one has forgotten everything */
+        char *host;
+        int64_t asked_back_us; /* mono; last take-back */
+        size_t deadline_place;
+        struct lease *leases;
+        struct spec_known *known;
+        enum hunger hunger;
+        struct kind *kind; /* while connected and not draining */
+        uint64_t idle_counted; /* its part of core.idle_slots */
+        struct worker *hungry_next, *hungry_prev;
+        struct lease **draft; /* granted in this step, not yet told */
+        size_t n_draft, cap_draft, draft_bytes;
+        struct worker *draft_next;
+        UT_hash_handle hh; /* by id */
+        UT_hash_handle hh_session;
+};
+
+struct kind { /* connected workers alike in slots and types: placing looks at kinds, never at all workers */
+        uint32_t slots, types;
+        uint64_t n;
+        struct worker *hungry[HUNGER_COUNT]; /* lists; FULL is unused */
+        struct kind *next, *prev;
+};
+
+struct lane;
+struct pending;
+struct round_wait;
+
+struct core {
+        /* of the event at hand */
+        struct effects *out;
+        int64_t wall_us, mono_us;
+        uint64_t random;
+
+        struct core_settings settings;
+        bool live, draining, degraded;
+        struct access access;
+        struct queue *queues;
+        struct job *jobs;
+        struct job *keys; /* the same jobs by idempotency key */
+        struct owner *owners;
+        int64_t virtual_us; /* of the owner served last: newcomers start here */
+        struct lane *lanes;
+        struct lease *leases;
+        struct worker *workers;
+        struct worker *sessions; /* the same workers by session */
+        struct kind *kinds;
+        uint64_t idle_slots; /* of connected workers: slots without a task */
+        struct worker *drafts; /* workers with grants to be told at the end of the step */
+        struct spec_known *known;
+        struct heap deadlines; /* workers by deadline_us */
+        struct heap uploads; /* loading jobs by upload_until_us */
+        struct job *rows_line; /* jobs that want rows, in turn */
+        bool rows_out; /* a batch of rows is on its way */
+        struct job *dirty;
+        struct entry_chunk *entries_lru;
+        size_t entries_bytes;
+        struct client *clients;
+        struct pending *pendings;
+        struct round_wait *rounds; /* retries whose tasks are being read */
+        unsigned n_rounds;
+        uint64_t next_pending, n_pendings;
+        uint64_t next_job;
+        uint32_t n_awaited;
+        int64_t limbo_until_us; /* mono; 0: no task is in limbo */
+        int64_t last_event_us; /* mono */
+        int64_t lease_floor_us; /* mono; no lease ended before: we ourselves were not running */
+        int64_t progress_at_us; /* mono; next progress event that is due; 0: none */
+        int64_t refuse_until_us; /* mono; rate of refusal events */
+        uint32_t refusals_hidden;
+        uint64_t n_events, n_grants, n_ends;
+        uint64_t *edge_hits; /* a counter per edge of task_state.def */
+};
+
+#endif

@@ -1,0 +1,391 @@
+/* Submission: all jobs of a message in one transaction, or none. The store is asked about what is not in memory: an
+ * idempotency key that may have been used by a finished job, a job that ended and is waited for. Then everything is
+ * decided at once, and the answer leaves with the commit.
+ *
+ * Invariants: 1. nothing is written for a message that is refused. 2. a job's id is told only after its commit. */
+#include "core/submit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "core/deps.h"
+#include "core/entries.h"
+#include "core/job.h"
+#include "core/pending.h"
+#include "core/place.h"
+#include "core/rows.h"
+#include "core/spec.h"
+#include "core/sweep.h"
+
+/* A description travels whole in a run message beside its tasks. */
+#define SPEC_BYTES_MAX ((size_t)448 * 1024)
+
+void submit_reply(struct core *core, const struct asker *asker, uint64_t job, uint64_t tasks, bool existing)
+{
+        struct rec_submitted_job one = { .job = job,
+                                         .has_job = true,
+                                         .tasks = tasks,
+                                         .has_tasks = true,
+                                         .existing = existing,
+                                         .has_existing = existing };
+        struct msg msg = { .kind = MSG_submitted, .re = asker->re };
+        const struct job *found = job_find(core, job);
+
+        msg.u.submitted.jobs = &one;
+        msg.u.submitted.n_jobs = 1;
+        if (found) {
+                msg.u.submitted.suitable_workers = place_suitable(core, found);
+                msg.u.submitted.has_suitable_workers = true;
+        }
+        effects_send(core->out, asker->session, &msg, true);
+}
+
+void submit_reply_stored(struct core *core, const struct asker *asker, uint64_t upto)
+{
+        struct msg msg = { .kind = MSG_stored, .re = asker->re };
+
+        msg.u.stored.upto = upto;
+        msg.u.stored.has_upto = true;
+        effects_send(core->out, asker->session, &msg, true);
+}
+
+/* ------------------------------------------------------------------ checks before anything is asked */
+
+static int check_chunks(const struct rec_new_job *rec, size_t n_jobs, const uint8_t *bytes, size_t n_bytes,
+                        size_t *at, struct err *err)
+{
+        uint64_t needed = spec_chunks(&rec->spec[0]);
+
+        if (rec->n_chunks == 0 && needed > 0 && n_jobs > 1)
+                return err_set(err, ERR_BAD_FIELD, "chunks: several jobs at once must be whole");
+        if (rec->n_chunks > 0 && rec->n_chunks != needed)
+                return err_set(err, ERR_BAD_FIELD, "chunks: %llu are needed", (unsigned long long)needed);
+        if (needed > (1 << 24))
+                return err_set(err, ERR_TOO_LARGE, "inputs: too large");
+        for (size_t i = 0; i < rec->n_chunks; i++) {
+                int64_t size = rec->chunks[i];
+
+                if (size < 0 || (uint64_t)size > n_bytes - *at)
+                        return err_set(err, ERR_BAD_FIELD, "chunks: more than the body");
+                if (spec_check_chunk(rec->spec, i, bytes + *at, (size_t)size, err) < 0)
+                        return -1;
+                *at += (size_t)size;
+        }
+        return 0;
+}
+
+static int check_one(struct core *core, const struct rec_new_job *rec, struct err *err)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+        struct indexes indexes;
+
+        if (spec_check(rec->spec, err) < 0 ||
+            indexes_init(&indexes, rec->spec, core->settings.tasks_per_job_max, err) < 0)
+                return -1;
+        indexes_done(&indexes);
+        job_spec_encode(rec->spec, &text);
+        if (text.n > SPEC_BYTES_MAX)
+                return err_set(err, ERR_TOO_LARGE,
+                               "a job's description may have %zu bytes: pass long data as input",
+                               SPEC_BYTES_MAX);
+        return 0;
+}
+
+static int check_message(struct core *core, const struct asker *asker, const struct msg *msg, struct err *err)
+{
+        const struct msg_submit *submit = &msg->u.submit;
+        size_t at = 0;
+
+        for (size_t i = 0; i < submit->n_jobs; i++) {
+                const struct rec_new_job *rec = &submit->jobs[i];
+                const char *type = task_type_word(rec->spec->type);
+
+                if (!access_allows(&core->access, asker->who, PERMISSION_JOB_SUBMIT, asker->who, type))
+                        return err_set(err, ERR_FORBIDDEN, "you may not submit jobs of type %s", type);
+                if (check_one(core, rec, err) < 0 ||
+                    check_chunks(rec, submit->n_jobs, msg->body, msg->body_bytes, &at, err) < 0)
+                        return -1;
+                for (size_t j = 0; j < i; j++) {
+                        if (strcmp(rec->key, submit->jobs[j].key) == 0)
+                                return err_set(err, ERR_BAD_FIELD, "key: used twice in one message");
+                }
+        }
+        if (at != msg->body_bytes)
+                return err_set(err, ERR_BAD_FIELD, "body: more than the chunks");
+        return 0;
+}
+
+/* ------------------------------------------------------------------ what is not in memory */
+
+static void ask_missing(struct core *core, struct pending *pending)
+{
+        const struct msg_submit *submit = &pending->msg->u.submit;
+
+        for (size_t i = 0; i < submit->n_jobs; i++) {
+                const struct rec_job_spec *spec = submit->jobs[i].spec;
+                const uint8_t *hash = pending->key_hash[i];
+
+                if (!job_find_key(core, pending->asker.who, hash) && !pending_key(pending, hash))
+                        pending_ask_key(core, pending, pending->asker.who, hash);
+                for (size_t k = 0; k < spec->n_after; k++) {
+                        uint64_t on = spec->after[k].job;
+                        const struct job *job = job_find(core, on);
+                        bool visible = job && (job->phase == JOB_LIVE || job->phase == JOB_ENDED);
+
+                        if (!visible && !pending_job(pending, on))
+                                pending_ask_job(core, pending, on);
+                }
+        }
+}
+
+enum key_state { KEY_FREE, KEY_SAME, KEY_OTHER };
+
+static enum key_state key_state(const struct core *core, const struct pending *pending, size_t i,
+                                uint64_t *ret_job, uint64_t *ret_tasks)
+{
+        const struct job *job = job_find_key(core, pending->asker.who, pending->key_hash[i]);
+        const struct store_find_key *found = pending_key(pending, pending->key_hash[i]);
+        const uint8_t *digest = job ? job->digest : found ? found->digest : NULL;
+
+        if (!job && (!found || found->job.n == 0))
+                return KEY_FREE;
+        *ret_job = job ? job->id.n : found->job.n;
+        *ret_tasks = job ? job->tasks : found->tasks;
+        return memcmp(digest, pending->digest[i], 32) == 0 ? KEY_SAME : KEY_OTHER;
+}
+
+static bool may_wait_for(const struct core *core, const struct pending *pending, uint64_t on)
+{
+        const struct job *job = job_find(core, on);
+        const struct store_find_job *found = pending_job(pending, on);
+        struct principal_id owner = { 0 };
+
+        if (job && (job->phase == JOB_LIVE || job->phase == JOB_ENDED))
+                owner = job->owner_id;
+        else if (found && found->found)
+                owner = found->owner;
+        else
+                return false;
+        return access_allows(&core->access, pending->asker.who, PERMISSION_JOB_READ, owner, NULL);
+}
+
+/* ------------------------------------------------------------------ making the jobs */
+
+void submit_write_chunk(struct core *core, struct job *job, uint32_t no, const uint8_t *bytes, size_t n_bytes,
+                        struct shared_bytes *body)
+{
+        struct chunk_place place = spec_chunk(&job->spec->spec, no);
+        struct store_chunk *chunk = &effects_store(core->out, STORE_JOB_CHUNK)->u.chunk;
+
+        *chunk = (struct store_chunk){
+                .job = job->id,
+                .owner = job->owner_id,
+                .no = no,
+                .part = place.part,
+                .seq = place.seq,
+                .bytes = bytes,
+                .n_bytes = n_bytes,
+                .keep = shared_bytes_ref(body),
+        };
+        job->chunks_asked = no + 1;
+        if (place.part == 0)
+                entries_put(core, job, no, bytes, n_bytes);
+}
+
+void submit_complete(struct core *core, struct job *job)
+{
+        job->phase = JOB_NEW;
+        job->mark_asked = (uint32_t)MIN(job->tasks, (uint32_t)MARK_STRIDE);
+        if (job->tasks <= SMALL_JOB_TASKS)
+                rows_write(core, job, 0, job->tasks);
+        job_set_dirty(core, job);
+        audit(core, "submit", job, job->owner_id, NULL);
+        effects_fact(core->out, (struct fact){ .kind = FACT_JOB_DURABLE, .job = job->id });
+}
+
+static void write_new(struct core *core, struct job *job, bool loading)
+{
+        struct store_job_new *row = &effects_store(core->out, STORE_JOB_NEW)->u.job_new;
+
+        row->job = job->id;
+        row->owner = job->owner_id;
+        memcpy(row->key_hash, job->key + 4, 16);
+        memcpy(row->digest, job->digest, 32);
+        row->spec = job_spec_dup(&job->spec->spec);
+        row->tasks = job->tasks;
+        row->chunks = job->chunks_total;
+        row->loading = loading;
+        row->submitted_us = job->submitted_us;
+        job_state_fill(job, &row->state);
+}
+
+static struct job *make_job(struct core *core, const struct pending *pending, size_t i)
+{
+        const struct rec_new_job *rec = &pending->msg->u.submit.jobs[i];
+        struct job_spec_box *spec = job_spec_dup(rec->spec);
+        CLEANUP_BUF struct buf text = { 0 };
+        struct indexes indexes;
+        struct job *job;
+
+        BUG_ON(indexes_init(&indexes, &spec->spec, core->settings.tasks_per_job_max, NULL) < 0);
+        job_spec_encode(rec->spec, &text);
+        job = job_new(core, (struct job_id){ core->next_job }, pending->asker.who, &spec, &indexes);
+        job_set_key(core, job, pending->key_hash[i]);
+        memcpy(job->digest, pending->digest[i], 32);
+        job->spec_bytes = text.n;
+        job->submitted_us = core->wall_us;
+        job->chunks_total = (uint32_t)spec_chunks(rec->spec);
+        job->phase = JOB_LOADING;
+        deps_attach(core, job);
+        job->n[job_home(job)] = job->tasks;
+        return job;
+}
+
+/* What it waits for and is over: the answer is known now. */
+static void answer_deps(struct core *core, struct job *job, const struct pending *pending)
+{
+        const struct rec_job_spec *spec = &job->spec->spec;
+
+        for (size_t k = 0; k < spec->n_after; k++) {
+                const struct store_find_job *found = pending_job(pending, spec->after[k].job);
+
+                if (!job_find(core, spec->after[k].job) && found)
+                        deps_answer(core, job, k, found->found, found->status);
+        }
+}
+
+/* Returns how far the body is used. */
+static size_t load_job(struct core *core, struct job *job, const struct rec_new_job *rec,
+                       struct shared_bytes *body, size_t at)
+{
+        for (size_t k = 0; k < rec->n_chunks; k++) {
+                submit_write_chunk(core, job, (uint32_t)k, body->bytes + at, (size_t)rec->chunks[k], body);
+                at += (size_t)rec->chunks[k];
+        }
+        if (job->chunks_asked == job->chunks_total)
+                submit_complete(core, job);
+        else
+                submit_start_upload(core, job);
+        return at;
+}
+
+static void reply_all(struct core *core, const struct pending *pending, const struct rec_submitted_job *jobs,
+                      size_t n)
+{
+        struct msg msg = { .kind = MSG_submitted, .re = pending->asker.re };
+        const struct job *last = job_find(core, jobs[n - 1].job);
+
+        if (n == 1 && last && last->phase == JOB_LOADING) {
+                submit_reply_stored(core, &pending->asker, last->chunks_asked);
+                return;
+        }
+        msg.u.submitted.jobs = (struct rec_submitted_job *)(uintptr_t)jobs;
+        msg.u.submitted.n_jobs = n;
+        if (last) {
+                msg.u.submitted.suitable_workers = place_suitable(core, last);
+                msg.u.submitted.has_suitable_workers = true;
+        }
+        effects_send(core->out, pending->asker.session, &msg, true);
+}
+
+static void make_all(struct core *core, struct pending *pending)
+{
+        const struct msg_submit *submit = &pending->msg->u.submit;
+        struct shared_bytes *body = shared_bytes_new(pending->msg->body, pending->msg->body_bytes);
+        struct rec_submitted_job *told = xcalloc(submit->n_jobs, sizeof(*told));
+        size_t at = 0;
+
+        for (size_t i = 0; i < submit->n_jobs; i++) {
+                struct rec_submitted_job *one = &told[i];
+                struct job *job;
+
+                *one = (struct rec_submitted_job){ .has_job = true, .has_tasks = true };
+                if (key_state(core, pending, i, &one->job, &one->tasks) == KEY_SAME) {
+                        one->existing = one->has_existing = true;
+                        for (size_t k = 0; k < submit->jobs[i].n_chunks; k++)
+                                at += (size_t)submit->jobs[i].chunks[k];
+                        continue;
+                }
+                job = make_job(core, pending, i);
+                one->job = job->id.n;
+                one->tasks = job->tasks;
+                answer_deps(core, job, pending);
+                write_new(core, job, submit->jobs[i].n_chunks < job->chunks_total);
+                at = load_job(core, job, &submit->jobs[i], body, at);
+        }
+        reply_all(core, pending, told, submit->n_jobs);
+        shared_bytes_unref(body);
+        free(told);
+}
+
+static void decide(struct core *core, struct pending *pending)
+{
+        const struct msg_submit *submit = &pending->msg->u.submit;
+        uint64_t job, tasks, fresh = 0;
+
+        ask_missing(core, pending);
+        if (pending->n_open > 0)
+                return;
+        for (size_t i = 0; i < submit->n_jobs; i++) {
+                enum key_state state = key_state(core, pending, i, &job, &tasks);
+                const struct rec_job_spec *spec = submit->jobs[i].spec;
+
+                if (state == KEY_OTHER) {
+                        reply_refused(core, &pending->asker, ERR_CONFLICT,
+                                      "the idempotency key was used with another request");
+                        return;
+                }
+                fresh += state == KEY_FREE;
+                for (size_t k = 0; state == KEY_FREE && k < spec->n_after; k++) {
+                        if (!may_wait_for(core, pending, spec->after[k].job)) {
+                                reply_not_found(core, &pending->asker);
+                                return;
+                        }
+                }
+        }
+        if (fresh > 0 && HASH_CNT(hh, core->jobs) + fresh > core->settings.unfinished_jobs_max) {
+                reply_retry_later(core, &pending->asker, "too many unfinished jobs", 5000);
+                return;
+        }
+        make_all(core, pending);
+}
+
+void submit_on_submit(struct core *core, const struct asker *asker, struct event *event)
+{
+        struct msg *msg = event->u.message.msg;
+        size_t n = msg->u.submit.n_jobs;
+        struct pending *pending;
+        struct err err = { 0 };
+
+        if (check_message(core, asker, msg, &err) < 0) {
+                if (err.code == ERR_FORBIDDEN)
+                        audit_refusal(core, asker->who, err.text);
+                reply_refused(core, asker, err.code, err.text);
+                return;
+        }
+        if (core->degraded || core->draining || pending_full(core)) {
+                reply_retry_later(core, asker,
+                                  "not now: the database does not answer, or too much waits for it", 2000);
+                return;
+        }
+        if (event->u.message.n_hashes != n) {
+                reply_refused(core, asker, ERR_INTERNAL, "digests are missing");
+                return;
+        }
+        pending = pending_new(core, asker, &event->u.message.msg, decide);
+        pending->key_hash = xmemdup(event->u.message.key_hash, n * sizeof(*pending->key_hash));
+        pending->digest = xmemdup(event->u.message.digest, n * sizeof(*pending->digest));
+        pending_check(core, pending);
+}
+
+void submit_durable(struct core *core, struct job *job)
+{
+        if (job->phase != JOB_NEW)
+                return;
+        job->mark = job->mark_asked;
+        job->exist = job->exist_asked;
+        job_live(core, job);
+        sweep_next(core, job);
+        job_check_end(core, job);
+}

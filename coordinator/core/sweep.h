@@ -1,0 +1,16 @@
+/* Ending tasks that were never started and never will be: cancelled by a person, aborted by a dependency. In bounded
+ * batches, because a job may have ten million of them and each has a row. */
+#ifndef CORE_SWEEP_H
+#define CORE_SWEEP_H
+
+#include "core/state.h"
+
+/* The whole job: no task of it is granted any more. Survives a restart (Jobs.ending). Granted tasks are not touched. */
+void sweep_job(struct core *core, struct job *job, enum task_status status, enum task_reason reason);
+/* These positions, if they are not granted: returns how many will be ended. */
+uint64_t sweep_some(struct core *core, struct job *job, const struct spans *which);
+/* The next batch, if none is on its way and its rows exist or can be made now. */
+void sweep_next(struct core *core, struct job *job);
+void sweep_done_one(struct core *core, struct job *job); /* a batch is committed */
+
+#endif

@@ -1,0 +1,108 @@
+/* Turns sets of positions into operations on rows. Decides nothing. */
+#include "core/tasks.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "core/queue.h"
+#include "core/watch.h"
+
+static void take_ranges(const struct job *job, const struct spans *which, struct range **ret_list,
+                        size_t *ret_n)
+{
+        struct ranges ranges = { 0 };
+
+        for (size_t i = which->head; i < which->n; i++)
+                index_ranges(&job->indexes, which->list[i].lo, which->list[i].hi, &ranges);
+        *ret_list = ranges.list;
+        *ret_n = ranges.n;
+}
+
+static int64_t *one(int64_t value)
+{
+        return xmemdup(&value, sizeof(value));
+}
+
+struct store_task_end *tasks_write_end(struct core *core, struct job *job, const struct spans *which,
+                                       const struct outcome *outcome)
+{
+        struct store_task_end *end = &effects_store(core->out, STORE_TASK_END)->u.task_end;
+
+        end->job = job->id;
+        take_ranges(job, which, &end->indexes, &end->n_indexes);
+        end->n_tasks = which->count;
+        end->status = outcome->status;
+        end->reason = outcome->reason;
+        end->exit_code = outcome->exit_code;
+        end->exit_signal = outcome->exit_signal;
+        end->attempt = outcome->attempt;
+        end->tries = outcome->tries;
+        end->crashes = outcome->crashes;
+        end->worker.n = outcome->worker;
+        end->nonce = outcome->nonce;
+        end->n_values = 1;
+        end->started_us = one(outcome->started_us);
+        end->ended_us = one(outcome->ended_us);
+        end->cpu_us = one(0);
+        end->rss_kib = one(0);
+        core->n_ends += which->count;
+        job->ends_since_low += (uint32_t)MIN(which->count, (uint64_t)65536);
+        if (job->watches)
+                watch_ended(core, job, which);
+        return end;
+}
+
+struct store_task_state *tasks_write_state(struct core *core, struct job *job, const struct spans *which,
+                                           enum task_status status, enum task_reason reason,
+                                           const struct span *counts, const struct lease *lease)
+{
+        struct store_task_state *state = &effects_store(core->out, STORE_TASK_STATE)->u.task_state;
+
+        state->job = job->id;
+        take_ranges(job, which, &state->indexes, &state->n_indexes);
+        state->status = status;
+        state->reason = reason;
+        state->attempt = counts->attempt;
+        state->tries = counts->tries;
+        state->crashes = counts->crashes;
+        if (lease) {
+                state->worker.n = lease->worker->id;
+                state->nonce = lease->nonce;
+                state->started_us = status == TASK_STATUS_RUNNING ? lease->started_us : 0;
+        }
+        return state;
+}
+
+void tasks_write_attempts(struct core *core, struct job *job, const struct spans *which,
+                          const struct outcome *outcome)
+{
+        for (size_t i = which->head; i < which->n; i++) {
+                for (uint32_t at = which->list[i].lo; at <= which->list[i].hi; at++) {
+                        effects_store(core->out, STORE_ATTEMPT)->u.attempt = (struct store_attempt){
+                                .job = job->id,
+                                .index = index_of(&job->indexes, at),
+                                .attempt = outcome->attempt,
+                                .status = outcome->status,
+                                .reason = outcome->reason,
+                                .exit_code = outcome->exit_code,
+                                .exit_signal = outcome->exit_signal,
+                                .worker.n = outcome->worker,
+                                .started_us = outcome->started_us,
+                                .ended_us = outcome->ended_us,
+                        };
+                }
+        }
+}
+
+void tasks_again(struct core *core, struct job *job, const struct spans *which, const struct span *counts)
+{
+        for (size_t i = which->head; i < which->n; i++) {
+                struct span span = *counts;
+
+                span.note = 0;
+                span.lo = which->list[i].lo;
+                span.hi = which->list[i].hi;
+                spans_add(&job->again, span);
+        }
+        queue_consider(core, job);
+}

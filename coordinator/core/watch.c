@@ -1,0 +1,298 @@
+/* A watch hangs in its job and in its client. It ends with `done` after the commit of what it waited for, or silently
+ * with its session.
+ *
+ * A job that is not in memory is over or not there: the reader threads answer, after the same check of rights, so that
+ * nobody can tell a foreign job from none. */
+#include "core/watch.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "core/job.h"
+#include "core/lease.h"
+
+#define PROGRESS_EVERY_US (200 * US_PER_MS) /* at most five times a second */
+
+static struct client *client_find(const struct core *core, struct session_id session)
+{
+        struct client *client;
+
+        HASH_FIND(hh, core->clients, &session.n, sizeof(session.n), client);
+        return client;
+}
+
+static struct client *client_get(struct core *core, struct session_id session)
+{
+        struct client *client = client_find(core, session);
+
+        if (client)
+                return client;
+        client = xcalloc(1, sizeof(*client));
+        client->session = session.n;
+        HASH_ADD(hh, core->clients, session, sizeof(client->session), client);
+        return client;
+}
+
+static void watch_free(struct core *core, struct watch *watch)
+{
+        struct client *client = client_find(core, watch->session);
+
+        DL_DELETE(watch->job->watches, watch);
+        DL_DELETE2(client->watches, watch, prev_of_client, next_of_client);
+        spans_done(&watch->only);
+        free(watch);
+        if (--client->n > 0)
+                return;
+        HASH_DELETE(hh, core->clients, client);
+        free(client);
+}
+
+static void send_event(struct core *core, struct watch *watch, bool with_counts, bool done, bool output)
+{
+        struct rec_job_counts counts;
+        struct msg msg = { .kind = MSG_event, .re = watch->re };
+
+        msg.u.event.job = watch->job->id.n;
+        msg.u.event.has_job = true;
+        msg.u.event.status = job_status(watch->job);
+        msg.u.event.has_status = true;
+        if (with_counts) {
+                job_counts_fill(watch->job, &counts);
+                msg.u.event.counts = &counts;
+        }
+        msg.u.event.done = msg.u.event.has_done = done;
+        msg.u.event.output = msg.u.event.has_output = output;
+        effects_send(core->out, watch->session, &msg, false);
+}
+
+static void add_common(const struct spans *set, const struct spans *asked, struct spans *out)
+{
+        for (size_t i = set->head; i < set->n; i++) {
+                const struct span *run = &set->list[i];
+                uint32_t at = spans_next(asked, run->lo);
+
+                while (at <= run->hi) {
+                        uint32_t end = MIN(run->hi, spans_skip(asked, at) - 1);
+
+                        spans_add(out, (struct span){ .lo = at, .hi = end });
+                        at = spans_next(asked, end + 1);
+                }
+        }
+}
+
+static void add_granted(const struct job *job, const struct spans *asked, struct spans *out)
+{
+        const struct lease *lease;
+
+        DL_FOREACH2(job->leases, lease, job_next)
+        {
+                struct spans granted = { 0 };
+
+                lease_collect(lease, &granted);
+                add_common(&granted, asked, out);
+                spans_done(&granted);
+        }
+}
+
+/* What of the job is not final: the positions that the subscription waits for. O(what of the job is in memory). */
+static void open_positions(const struct job *job, const struct msg_watch *ask, struct spans *out)
+{
+        struct spans asked = { 0 };
+        struct spans never = { 0 };
+        const struct spans *sets[] = { &job->again, &job->limbo, &job->sweep, &job->round, &never };
+        uint32_t from = spans_skip(&job->gone, job->cursor);
+
+        while (from < job->tasks) {
+                uint32_t next = MIN(job->tasks, spans_next(&job->gone, from));
+
+                spans_add(&never, (struct span){ .lo = from, .hi = next - 1 });
+                from = spans_skip(&job->gone, next);
+        }
+        index_spans(&job->indexes, ask->ranges, ask->n_ranges, &asked);
+        for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+                add_common(sets[i], &asked, out);
+        add_granted(job, &asked, out);
+        spans_done(&never);
+        spans_done(&asked);
+}
+
+static struct watch *watch_find(const struct core *core, struct session_id session, const struct job *job)
+{
+        const struct client *client = client_find(core, session);
+        struct watch *watch;
+
+        DL_FOREACH2(client ? client->watches : NULL, watch, next_of_client)
+        {
+                if (watch->job == job)
+                        return watch;
+        }
+        return NULL;
+}
+
+static void ask_reader(struct core *core, const struct asker *asker, struct msg **take_msg)
+{
+        struct read_request *read = xcalloc(1, sizeof(*read));
+
+        read->session = asker->session;
+        read->re = asker->re;
+        read->who = asker->who;
+        read->permission = PERMISSION_JOB_READ;
+        read->msg = STEAL(*take_msg);
+        read->watch_answer = true;
+        effects_read(core->out, read);
+}
+
+static void subscribe(struct core *core, const struct asker *asker, struct job *job,
+                      const struct msg_watch *ask)
+{
+        struct client *client = client_get(core, asker->session);
+        struct watch *watch = xcalloc(1, sizeof(*watch));
+
+        watch->session = asker->session;
+        watch->re = asker->re;
+        watch->job = job;
+        watch->all = ask->n_ranges == 0;
+        watch->progress = ask->progress;
+        watch->output = ask->output;
+        client->n++;
+        DL_APPEND(job->watches, watch);
+        DL_APPEND2(client->watches, watch, prev_of_client, next_of_client);
+        if (!watch->all)
+                open_positions(job, ask, &watch->only);
+        watch->told_us = core->mono_us;
+        send_event(core, watch, ask->progress, false, false);
+        /* What it waits for may be final in memory and not yet committed: the fact that is on its way tells it;
+         * where nothing is on its way any more, a fact of our own does. */
+        if (!watch->all && watch->only.count == 0)
+                effects_fact(core->out, (struct fact){ .kind = FACT_TASKS_ENDED, .job = job->id });
+}
+
+void watch_on_watch(struct core *core, const struct asker *asker, struct msg **take_msg)
+{
+        const struct msg_watch *ask = &(*take_msg)->u.watch;
+        struct job *job = job_find(core, ask->job);
+        const struct client *client = client_find(core, asker->session);
+        struct watch *old;
+
+        if (!job || job->phase == JOB_LOADING || job->phase == JOB_NEW ||
+            !access_allows(&core->access, asker->who, PERMISSION_JOB_READ, job->owner_id, NULL) ||
+            (ask->output &&
+             !access_allows(&core->access, asker->who, PERMISSION_DATA_READ, job->owner_id, NULL))) {
+                if (!ask->stop)
+                        ask_reader(core, asker, take_msg);
+                return;
+        }
+        old = watch_find(core, asker->session, job);
+        if (ask->stop) {
+                if (old)
+                        watch_free(core, old);
+                reply_changed(core, asker, old ? 1 : 0, NULL);
+                return;
+        }
+        if (client && client->n >= WATCHES_PER_SESSION) {
+                reply_retry_later(core, asker, "too many subscriptions of one connection", 1000);
+                return;
+        }
+        if (old && old->re == asker->re)
+                watch_free(core, old); /* the same request, sent again */
+        subscribe(core, asker, job, ask);
+}
+
+void watch_ended(struct core *core, struct job *job, const struct spans *which)
+{
+        struct watch *watch;
+        bool through = false;
+
+        DL_FOREACH (job->watches, watch) {
+                struct spans ended = { 0 };
+
+                if (watch->all || watch->only.count == 0)
+                        continue;
+                for (size_t i = which->head; i < which->n; i++)
+                        spans_take(&watch->only, which->list[i].lo, which->list[i].hi, &ended);
+                spans_done(&ended);
+                through |= watch->only.count == 0;
+        }
+        if (through)
+                effects_fact(core->out, (struct fact){ .kind = FACT_TASKS_ENDED, .job = job->id });
+}
+
+void watch_committed(struct core *core, struct job *job)
+{
+        struct watch *watch, *next;
+
+        DL_FOREACH_SAFE (job->watches, watch, next) {
+                if (watch->all ? job->phase != JOB_ENDED : watch->only.count > 0)
+                        continue;
+                send_event(core, watch, true, true, watch->output);
+                watch_free(core, watch);
+        }
+}
+
+void watch_progress(struct core *core, struct job *job)
+{
+        struct watch *watch;
+
+        DL_FOREACH (job->watches, watch) {
+                if (!watch->progress)
+                        continue;
+                watch->due = true;
+                if (core->mono_us - watch->told_us >= PROGRESS_EVERY_US) {
+                        watch->due = false;
+                        watch->told_us = core->mono_us;
+                        send_event(core, watch, true, false, false);
+                } else if (core->progress_at_us == 0) {
+                        core->progress_at_us = watch->told_us + PROGRESS_EVERY_US;
+                }
+        }
+}
+
+void watch_output(struct core *core, struct job *job)
+{
+        struct watch *watch;
+
+        DL_FOREACH (job->watches, watch) {
+                if (watch->output)
+                        send_event(core, watch, false, false, true);
+        }
+}
+
+/* Only while somebody watches progress: the subscriptions whose counts changed too soon after the last event. */
+void watch_tick(struct core *core)
+{
+        struct client *client, *next;
+
+        if (core->progress_at_us == 0 || core->mono_us < core->progress_at_us)
+                return;
+        core->progress_at_us = 0;
+        HASH_ITER (hh, core->clients, client, next) {
+                struct watch *watch;
+
+                DL_FOREACH2(client->watches, watch, next_of_client)
+                {
+                        if (watch->due)
+                                watch_progress(core, watch->job);
+                }
+        }
+}
+
+void watch_forget_job(struct core *core, struct job *job)
+{
+        struct watch *watch, *next;
+
+        DL_FOREACH_SAFE (job->watches, watch, next)
+                watch_free(core, watch);
+}
+
+void watch_forget_session(struct core *core, struct session_id session)
+{
+        struct client *client = client_find(core, session);
+        struct watch *watch, *next;
+
+        if (!client)
+                return;
+        /* The last watch_free frees the client too. */
+        DL_FOREACH_SAFE2(client->watches, watch, next, next_of_client)
+        watch_free(core, watch);
+}

@@ -1,0 +1,271 @@
+/* The core's own knowledge as rows of two columns. */
+#include "core/why.h"
+
+#include "base/clock.h"
+#include "core/entries.h"
+#include "core/job.h"
+#include "core/lease.h"
+#include "core/pending.h"
+#include "core/place.h"
+#include "core/queue.h"
+#include "core/worker.h"
+
+typedef unsigned long long ull;
+
+static void add(struct buf *rows, const char *reason, const struct buf *detail)
+{
+        reply_pair_add(rows, reason, detail->n > 0 ? detail->bytes : "");
+}
+
+static void add_n(struct buf *rows, const char *name, uint64_t n)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+
+        buf_add_u64(&text, n);
+        add(rows, name, &text);
+}
+
+static void why_waits(const struct core *core, const struct job *job, struct buf *rows)
+{
+        for (size_t i = 0; job->waits && i < job->spec->spec.n_after; i++) {
+                const struct job *on = job_find(core, job->waits[i].on.n);
+                CLEANUP_BUF struct buf text = { 0 };
+
+                if (job->waits[i].on.n == 0)
+                        continue;
+                buf_addf(&text, "%s of job %llu", after_when_word(job->waits[i].when),
+                         (ull)job->waits[i].on.n);
+                if (on)
+                        buf_addf(&text, " (%llu of %u tasks done)", (ull)job_final(on), on->tasks);
+                add(rows, "dependency", &text);
+        }
+}
+
+static void why_queue(const struct job *job, struct buf *rows)
+{
+        const struct queue *queue = job->queue;
+        const struct rec_job_spec *spec = &job->spec->spec;
+        CLEANUP_BUF struct buf text = { 0 };
+
+        if (queue->paused) {
+                buf_addf(&text, "queue %s is paused", queue->name);
+                add(rows, "queue-paused", &text);
+                buf_clear(&text);
+        }
+        if (queue->max_running != 0 && queue->granted >= queue->max_running) {
+                buf_addf(&text, "queue %s runs at most %llu tasks", queue->name, (ull)queue->max_running);
+                add(rows, "queue-limit", &text);
+                buf_clear(&text);
+        }
+        if (spec->has_max_running && spec->max_running > 0 && job->granted >= spec->max_running) {
+                buf_addf(&text, "%llu of its tasks are out, at most %llu may be", (ull)job->granted,
+                         (ull)spec->max_running);
+                add(rows, "max-running", &text);
+        }
+}
+
+static void why_slots(const struct core *core, const struct job *job, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+        uint64_t suitable = place_suitable(core, job);
+        const struct kind *kind;
+        uint64_t all = 0;
+
+        DL_FOREACH (core->kinds, kind)
+                all += kind->n;
+        if (all == 0) {
+                buf_add_str(&text, "no worker is connected");
+        } else if (suitable == 0) {
+                buf_addf(&text, "none of %llu workers has %u slots and task type %s", (ull)all, job->cpus,
+                         task_type_word(job->spec->spec.type));
+        } else {
+                const struct job *first = NULL;
+
+                DL_FOREACH (core->kinds, kind) {
+                        const struct job *next = queue_pick(core, kind);
+
+                        if (next && (!first || queue_before(next, first)))
+                                first = next;
+                }
+                buf_addf(&text, "%llu suitable workers, all slots taken", (ull)suitable);
+                if (first && first != job && queue_before(first, job))
+                        buf_addf(&text, "; job %llu is served before", (ull)first->id.n);
+        }
+        add(rows, all == 0 || suitable == 0 ? "no-worker" : "slots", &text);
+}
+
+static void why_system(const struct core *core, const struct job *job, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+
+        if (job->limbo.count > 0) {
+                buf_addf(&text,
+                         "%llu tasks granted before the restart: their workers have %lld s to come back",
+                         (ull)job->limbo.count,
+                         (long long)(MAX(core->limbo_until_us - core->mono_us, INT64_C(0)) / US_PER_S));
+                add(rows, "restart", &text);
+                buf_clear(&text);
+        }
+        if (job->sweep.count > 0) {
+                buf_addf(&text, "%llu tasks are being ended", (ull)job->sweep.count);
+                add(rows, task_status_word(job->ending != 0 ? job->ending : job->sweep_status), &text);
+                buf_clear(&text);
+        }
+        if (core->draining) {
+                buf_add_str(&text, "the coordinator is about to stop");
+                add(rows, "draining", &text);
+                buf_clear(&text);
+        }
+        if (entries_are_loading(job)) {
+                buf_add_str(&text, "its next entries are being read");
+                add(rows, "entries", &text);
+        }
+}
+
+static void why_job(const struct core *core, const struct job *job, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+        uint64_t waiting = job->tasks - job_final(job) - job->granted;
+
+        if (job->granted > 0) {
+                buf_addf(&text, "%llu tasks are with workers, %llu of them running", (ull)job->granted,
+                         (ull)job->n[TASK_STATUS_RUNNING]);
+                add(rows, "granted", &text);
+                buf_clear(&text);
+        }
+        if (waiting == 0)
+                return;
+        buf_addf(&text, "%llu tasks wait", (ull)waiting);
+        add(rows, task_status_word(job_home(job)), &text);
+        buf_clear(&text);
+        if (job->spec->spec.hold) {
+                buf_add_str(&text, "held: jobctl release lets it go on");
+                add(rows, "held", &text);
+        }
+        why_waits(core, job, rows);
+        why_queue(job, rows);
+        why_system(core, job, rows);
+        if (job_home(job) == TASK_STATUS_QUEUED && job->ending == 0)
+                why_slots(core, job, rows);
+}
+
+static void why_lease(const struct core *core, const struct lease *lease, uint32_t at, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+
+        buf_addf(&text, "%s worker %s, attempt %u",
+                 lease_has(lease, LEASE_STARTED, at) ? "runs on" : "granted to",
+                 worker_name(core, lease->worker), lease->attempt);
+        add(rows, lease_has(lease, LEASE_STARTED, at) ? "running" : "granted", &text);
+}
+
+static void why_task(const struct core *core, const struct job *job, uint32_t at, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+        const struct span *again = spans_find(&job->again, at);
+        const struct lease *lease;
+
+        DL_FOREACH2(job->leases, lease, job_next)
+        {
+                if (lease_has(lease, LEASE_OUT, at)) {
+                        why_lease(core, lease, at, rows);
+                        return;
+                }
+        }
+        if (again) {
+                buf_addf(&text, "attempt %u is over, another follows", again->attempt);
+                add(rows, "again", &text);
+        } else if (!spans_find(&job->limbo, at) && !spans_find(&job->sweep, at) &&
+                   !spans_find(&job->round, at) && (at < job->cursor || spans_find(&job->gone, at))) {
+                buf_add_str(&text, "the task is finished");
+                add(rows, "finished", &text);
+                return;
+        }
+        why_job(core, job, rows);
+}
+
+static void answer_rows(struct core *core, const struct asker *asker, const struct buf *rows)
+{
+        static const char *const columns[2] = { "reason", "detail" };
+
+        reply_pairs(core, asker, columns, rows);
+}
+
+static void explain(struct core *core, const struct asker *asker, const struct job *job,
+                    const struct msg_why *ask)
+{
+        CLEANUP_BUF struct buf rows = { 0 };
+        uint32_t at;
+
+        if (!ask->has_index) {
+                why_job(core, job, &rows);
+        } else if (index_find(&job->indexes, ask->index, &at)) {
+                why_task(core, job, at, &rows);
+        } else {
+                reply_not_found(core, asker);
+                return;
+        }
+        answer_rows(core, asker, &rows);
+}
+
+static bool may_see(const struct core *core, const struct asker *asker, struct principal_id owner)
+{
+        return access_allows(&core->access, asker->who, PERMISSION_JOB_READ, owner, NULL);
+}
+
+static void answer(struct core *core, struct pending *pending)
+{
+        const struct msg_why *ask = &pending->msg->u.why;
+        const struct job *job = job_find(core, ask->job);
+        const struct store_find_job *found = pending_job(pending, ask->job);
+        CLEANUP_BUF struct buf rows = { 0 };
+
+        if (job && job->phase == JOB_LIVE && may_see(core, &pending->asker, job->owner_id)) {
+                explain(core, &pending->asker, job, ask);
+        } else if (found && found->found && may_see(core, &pending->asker, found->owner)) {
+                reply_pair_add(&rows, "finished", task_status_word(found->status));
+                answer_rows(core, &pending->asker, &rows);
+        } else {
+                reply_not_found(core, &pending->asker);
+        }
+}
+
+void why_on_why(struct core *core, const struct asker *asker, struct msg **take_msg)
+{
+        uint64_t id = (*take_msg)->u.why.job;
+        const struct job *job = job_find(core, id);
+        struct pending *pending;
+
+        if (job && job->phase == JOB_LIVE && may_see(core, asker, job->owner_id)) {
+                explain(core, asker, job, &(*take_msg)->u.why);
+                return;
+        }
+        if (pending_full(core)) {
+                reply_retry_later(core, asker, "too much waits for the database", 2000);
+                return;
+        }
+        pending = pending_new(core, asker, take_msg, answer);
+        pending_ask_job(core, pending, id);
+}
+
+void why_on_status(struct core *core, const struct asker *asker)
+{
+        static const char *const columns[2] = { "name", "value" };
+        struct core_numbers numbers = core_numbers(core);
+        CLEANUP_BUF struct buf rows = { 0 };
+
+        reply_pair_add(&rows, "install", core->settings.install);
+        reply_pair_add(&rows, "version", JOBMILL_VERSION);
+        reply_pair_add(&rows, "database", core->degraded ? "does not answer" : "ok");
+        add_n(&rows, "epoch", core->settings.epoch);
+        add_n(&rows, "workers", numbers.workers);
+        add_n(&rows, "sessions", numbers.sessions);
+        add_n(&rows, "jobs_unfinished", numbers.jobs_unfinished);
+        add_n(&rows, "tasks_granted", numbers.tasks_granted);
+        add_n(&rows, "tasks_queued", numbers.tasks_queued);
+        add_n(&rows, "events", numbers.events);
+        add_n(&rows, "grants", numbers.grants);
+        add_n(&rows, "ends", numbers.ends);
+        add_n(&rows, "questions", core->n_pendings);
+        reply_pairs(core, asker, columns, &rows);
+}
