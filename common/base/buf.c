@@ -26,9 +26,16 @@ void buf_reserve(struct buf *buf, size_t more)
         GROW(buf->bytes, buf->cap, buf->n + more + 1);
 }
 
+/* The codec writes a message in thousands of small pieces: the common case makes no call. */
+static inline void room(struct buf *buf, size_t more)
+{
+        if (buf->cap - buf->n <= more)
+                buf_reserve(buf, more);
+}
+
 void buf_add(struct buf *buf, const void *bytes, size_t n)
 {
-        buf_reserve(buf, n);
+        room(buf, n);
         if (n)
                 memcpy(buf->bytes + buf->n, bytes, n);
         buf->n += n;
@@ -42,7 +49,9 @@ void buf_add_str(struct buf *buf, const char *s)
 
 void buf_add_char(struct buf *buf, char c)
 {
-        buf_add(buf, &c, 1);
+        room(buf, 1);
+        buf->bytes[buf->n++] = c;
+        buf->bytes[buf->n] = '\0';
 }
 
 void buf_add_u64(struct buf *buf, uint64_t n)

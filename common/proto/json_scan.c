@@ -405,6 +405,8 @@ int json_scan(const char *text, size_t bytes, size_t depth_max, struct json_toke
 
         BUG_ON(depth_max > ARRAY_LEN(open) || bytes > UINT32_MAX);
         tokens->n = 0;
+        /* Messages have a value for every 5 to 10 bytes: enough for most, so that few grow. */
+        GROW(tokens->list, tokens->cap, MIN(bytes / 8 + 16, (size_t)JSON_TOKENS_MAX));
         return scan_text(&s);
 }
 
