@@ -92,8 +92,14 @@ $(B)/gen/sql_files.c: sql/embed.sh $(SQL_FILES) | $(SETUP)
 	$(call say,embed,$@)
 	$(Q)bash sql/embed.sh $(SQL_FILES) > $@
 
+# What `jobctl sql --schema` prints.
+$(B)/gen/schema_text.c: sql/views/schema.txt | $(SETUP)
+	@mkdir -p $(@D)
+	$(call say,embed,$@)
+	$(Q){ echo 'extern const char schema_text[];'; echo 'const char schema_text[] ='; sed 's/[\\"]/\\&/g; s/.*/        "&\\n"/' $<; echo '        ;'; } > $@
+
 $(B)/lib/libcommon.a: $(call obj,$(COMMON_SRC))
-$(B)/lib/libcli.a: $(call obj,$(CLI_SRC))
+$(B)/lib/libcli.a: $(call obj,$(CLI_SRC)) $(B)/obj/gen/schema_text.o
 $(B)/lib/libcoordinator.a: $(call obj,$(COORDINATOR_SRC)) $(B)/obj/gen/sql_files.o
 $(B)/lib/libworker.a: $(call obj,$(WORKER_SRC))
 $(B)/lib/%.a:

@@ -1,0 +1,109 @@
+/* jobctl logs: recorded output, the exact bytes. */
+#include <inttypes.h>
+
+#include "cli/command.h"
+#include "cli/follow.h"
+
+static const struct opt options[] = {
+        { .name = "follow", .letter = 'f', .group = "What", .help = "go on until the jobs have ended" },
+        { .name = "tail",
+          .parse = opt_count,
+          .arg = "N",
+          .min = 1,
+          .max = 1000000000,
+          .example = "20",
+          .help = "only the last N lines of each task" },
+        { .name = "stderr", .help = "what was written to stderr" },
+        { .name = "both", .help = "both streams, in the order in which they came" },
+        { .name = "attempt",
+          .parse = opt_count,
+          .arg = "N",
+          .min = 1,
+          .max = 65535,
+          .example = "1",
+          .help = "of this attempt (default: the newest)" },
+        { .name = "label", .help = "put the task's id in front of each line" },
+        { 0 },
+};
+static const char *const examples[] = {
+        "jobctl logs last                 # stdout of the newest job",
+        "jobctl logs 36.4 --both --tail 20",
+        "jobctl logs last -f --label      # as it comes, each line with its task",
+        NULL,
+};
+static const char *const usage[] = { "SEL … [options]", NULL };
+static const struct opt_program program = {
+        .name = "jobctl logs",
+        .purpose = "print recorded output",
+        .examples = examples,
+        .usage = usage,
+        .options = options,
+        .common = cli_common_options,
+};
+
+static int print_target(struct cli *cli, const struct logs *logs, const struct target *target,
+                        struct err *err)
+{
+        CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_TASKS);
+        uint64_t seen = 0;
+        int more;
+
+        listing.request.u.list.job = target->job;
+        listing.request.u.list.has_job = true;
+        listing.request.u.list.ranges = (struct range *)target->ranges;
+        listing.request.u.list.n_ranges = target->n_ranges;
+        while ((more = listing_next(&listing, err)) > 0) {
+                struct logs_task task = { .job = target->job };
+
+                seen++;
+                if (listing_u64(&listing, "task_index", &task.index, err) < 0 ||
+                    logs_pull(logs, &task, err) < 0)
+                        return -1;
+                if (task.in_line)
+                        (void)!fputc('\n', stdout);
+        }
+        if (more == 0 && !seen)
+                return err_set(err, ERR_NOT_FOUND, "no such task in job %" PRIu64, target->job);
+        return more;
+}
+
+static int follow(struct cli *cli, const struct logs *logs, const struct targets *targets)
+{
+        const struct follow follow = { .cli = cli, .logs = logs };
+        struct err err = { 0 };
+        int code;
+
+        if (follow_targets(&follow, targets, &code, &err) == 0)
+                return cli_flush(cli, 0);
+        return interrupted() ? follow_interrupted(cli, targets) : cli_fail(cli, &err);
+}
+
+static int run(struct cli *cli)
+{
+        CLEANUP_PICKED struct picked_tasks picked = { 0 };
+        struct logs logs = {
+                .cli = cli,
+                .streams = opts_flag(cli->opts, "both")     ? LOGS_BOTH
+                           : opts_flag(cli->opts, "stderr") ? LOGS_STDERR
+                                                            : LOGS_STDOUT,
+                .label = opts_flag(cli->opts, "label"),
+                .attempt = (uint64_t)opts_number(cli->opts, "attempt", 0),
+                .tail = (uint64_t)opts_number(cli->opts, "tail", 0),
+        };
+        struct err err = { 0 };
+
+        if (opts_flag(cli->opts, "both") && opts_flag(cli->opts, "stderr")) {
+                (void)err_set(&err, ERR_USAGE, "--stderr and --both exclude each other");
+                return cli_fail(cli, &err);
+        }
+        if (command_targets(cli, &picked, &err) < 0)
+                return cli_fail(cli, &err);
+        if (opts_flag(cli->opts, "follow"))
+                return follow(cli, &logs, &picked.targets);
+        for (size_t i = 0; i < picked.targets.n; i++)
+                if (print_target(cli, &logs, &picked.targets.list[i], &err) < 0)
+                        return cli_fail(cli, &err);
+        return cli_flush(cli, 0);
+}
+
+const struct command command_logs = { "logs", &program, run };

@@ -1,0 +1,126 @@
+/* jobctl ls: jobs. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "cli/command.h"
+
+#define RECENT_US (24 * 3600 * US_PER_S)
+
+static const struct opt options[] = {
+        { .name = "status",
+          .letter = 's',
+          .parse = opt_word,
+          .arg = "STATUS",
+          .group = "Which jobs",
+          .example = "failed",
+          .help = "only with this status; several with commas; Slurm's words (PENDING, PD, CD …) count too" },
+        { .name = "user",
+          .letter = 'u',
+          .parse = opt_word,
+          .arg = "USER",
+          .help = "jobs of this person, or all: of everybody whose jobs you may see" },
+        { .name = "queue", .parse = opt_word, .arg = "QUEUE", .help = "only of this queue" },
+        { .name = "since",
+          .parse = opt_word,
+          .arg = "T",
+          .help = "submitted since then (a time, or a duration ago); without it: unfinished, or of the last "
+                  "24 hours" },
+        { .name = "output",
+          .letter = 'o',
+          .parse = opt_word,
+          .arg = "COLS",
+          .group = "Output",
+          .example = "job_id,status",
+          .help = "columns, in this order (those of the SQL view v_jobs)" },
+        { .name = "sort",
+          .parse = opt_word,
+          .arg = "COL",
+          .example = "-submitted_at",
+          .help = "order by a column; -COL falling" },
+        { .name = "limit",
+          .letter = 'n',
+          .parse = opt_count,
+          .arg = "N",
+          .min = 1,
+          .max = 1000000,
+          .example = "20",
+          .help = "at most N rows: the newest, or the first after --sort" },
+        { 0 },
+};
+static const char *const examples[] = {
+        "jobctl ls                     # your jobs: unfinished, or of the last 24 hours",
+        "jobctl ls -s failed --since 7d",
+        "jobctl ls tag:project=hull -o job_id,name,status,failed --sort -failed",
+        NULL,
+};
+static const char *const usage[] = { "[SEL …] [options]", NULL };
+static const struct opt_program program = {
+        .name = "jobctl ls",
+        .purpose = "list jobs",
+        .examples = examples,
+        .usage = usage,
+        .options = options,
+        .common = cli_query_options,
+};
+
+static int filters(struct cli *cli, struct listing *listing, const char **statuses, struct err *err)
+{
+        struct msg_list *list = &listing->request.u.list;
+        const char *since = opts_text(cli->opts, "since");
+
+        if (opts_has(cli->opts, "status")) {
+                if (command_statuses(opts_text(cli->opts, "status"), statuses, &list->n_statuses, err) < 0)
+                        return err_wrap(err, "--status");
+                list->statuses = statuses;
+        }
+        if ((list->user = opts_text(cli->opts, "user")))
+                list->n_user = strlen(list->user);
+        if ((list->queue = opts_text(cli->opts, "queue")))
+                list->n_queue = strlen(list->queue);
+        if (since) {
+                if (command_since(since, &list->since_us, err) < 0)
+                        return err_wrap(err, "--since");
+                list->has_since_us = true;
+        }
+        return 0;
+}
+
+static int run(struct cli *cli)
+{
+        static const struct print print = {
+                .schema = "jobctl.ls/1",
+                .columns = "job_id,name,owner,status,tasks,queued,running,succeeded,failed,submitted_at",
+                .newest = true,
+        };
+        CLEANUP_SELECTORS struct selectors selectors = { 0 };
+        const char *statuses[STATUS_WORDS_MAX];
+        struct listing *listings;
+        struct err err = { 0 };
+        size_t n;
+        int code = 0;
+
+        if (selectors_parse(cli->opts->words, cli->opts->n_words, &selectors, &err) < 0)
+                return cli_fail(cli, &err);
+        n = selectors.n ? selectors.n : 1;
+        listings = xcalloc(n, sizeof(*listings));
+        for (size_t i = 0; i < n; i++) {
+                listings[i] = listing_of(cli, LIST_KIND_JOBS);
+                if (selectors.n)
+                        listing_select(&listings[i].request, &selectors.list[i]);
+                if (!code && filters(cli, &listings[i], statuses, &err) < 0)
+                        code = cli_fail(cli, &err);
+        }
+        if (!selectors.n && !listings[0].request.u.list.has_since_us) {
+                listings[0].request.u.list.since_us = (uint64_t)(clock_wall_us() - RECENT_US);
+                listings[0].request.u.list.has_since_us = true;
+        }
+        if (!code)
+                code = command_print(cli, &print, listings, n);
+        for (size_t i = 0; i < n; i++)
+                listing_done(&listings[i]);
+        xfree(listings);
+        return code;
+}
+
+const struct command command_ls = { "ls", &program, run };

@@ -1,0 +1,54 @@
+/* The entries of a job: one value, or several, for each task, from `:::` lists or from a file. Packed as
+ * crypt/envelope.h says, spooled, and cut into chunks of equally many entries. */
+#ifndef CLI_ENTRY_LIST_H
+#define CLI_ENTRY_LIST_H
+
+#include <stdio.h>
+
+#include "cli/spool.h"
+#include "proto/msg.h"
+
+#define ENTRIES_MAX 10000000 /* tasks of one job, INTERFACE */
+#define ENTRY_MAX ((size_t)131072) /* bytes of an entry: one argument of a program cannot be longer */
+#define ENTRY_VALUES_MAX 256
+
+#define ENTRY_GROUP_SIZES 17 /* 1, 2, 4 … 65536 entries a chunk */
+struct entry_list {
+        struct spool packed;
+        uint64_t n;
+        size_t n_values; /* of each entry */
+        char **columns; /* names of the values; NULL: none */
+        /* For each group size: bytes of the group that is being filled, and of the largest one so far. */
+        uint64_t group[ENTRY_GROUP_SIZES], largest[ENTRY_GROUP_SIZES];
+        /* for reading */
+        uint64_t next_entry, next_byte;
+};
+#define ENTRY_LIST_EMPTY                                                                                     \
+        {                                                                                                    \
+                .packed = SPOOL_EMPTY                                                                        \
+        }
+
+/* One entry of n_values values. BAD_DATA: no UTF-8, NUL inside, too long, too many. */
+int entry_list_add(struct entry_list *entries, const char *const *values, size_t n_values,
+                   struct err *err) MUST_CHECK;
+/* The most entries a chunk may hold so that every chunk fits MSG_CHUNK_MAX; a power of two. */
+uint64_t entry_list_per_chunk(const struct entry_list *entries);
+/* Append the next `most` entries (fewer at the end) as one chunk. After entry_list_rewind: from the first. */
+int entry_list_read_chunk(struct entry_list *entries, uint64_t most, struct buf *chunk,
+                          struct err *err) MUST_CHECK;
+void entry_list_rewind(struct entry_list *entries);
+void entry_list_done(struct entry_list *entries);
+
+/* `a b ::: c d :::+ e f`: words after the first `:::`, with the separators. ::: multiplies, :::+ pairs its values with
+ * those of the list before. The first list varies slowest. */
+int entry_list_from_lists(struct entry_list *entries, const char *const *words, size_t n_words,
+                          struct err *err) MUST_CHECK;
+/* One entry a line, LF or CR LF; the last line may lack its end; empty lines are entries too. */
+int entry_list_from_lines(struct entry_list *entries, FILE *file, struct err *err) MUST_CHECK;
+/* RFC 4180 with a header line, whose names become the columns. */
+int entry_list_from_csv(struct entry_list *entries, FILE *file, struct err *err) MUST_CHECK;
+/* One JSON value a line: an object (its members are the columns, the same in every line), an array of values, or a
+ * single value. Strings give their text, everything else its JSON text. */
+int entry_list_from_json(struct entry_list *entries, FILE *file, struct err *err) MUST_CHECK;
+
+#endif

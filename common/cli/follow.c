@@ -1,0 +1,280 @@
+/* Waiting. One job after the other: all of them must end, so the order does not matter, and a job that ended meanwhile
+ * answers at once.
+ *
+ * Output is fetched over a second connection, so that the subscription's messages are never in the way of the output's
+ * and none is missed. */
+#include "cli/follow.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/xalloc.h"
+#include "cli/listing.h"
+#include "cli/progress.h"
+
+#define INDEX_MAX 2147483647
+
+struct printed { /* a job's tasks whose output was begun */
+        struct logs_task *tasks;
+        size_t n, cap;
+        uint64_t low; /* output of all tasks below is printed */
+};
+
+struct waiting {
+        const struct follow *follow;
+        int64_t deadline_us; /* 0: none */
+        struct cli output; /* the second connection */
+        struct logs logs;
+        struct printed printed;
+        struct progress progress;
+};
+
+/* --- output ---------------------------------------------------------------------------------------------------- */
+static struct logs_task *printed_task(struct printed *printed, uint64_t job, uint64_t index)
+{
+        for (size_t i = 0; i < printed->n; i++)
+                if (printed->tasks[i].index == index)
+                        return &printed->tasks[i];
+        GROW(printed->tasks, printed->cap, printed->n + 1);
+        printed->tasks[printed->n] = (struct logs_task){ .job = job, .index = index };
+        return &printed->tasks[printed->n++];
+}
+
+/* Forget tasks at the front that are through, so that neither the list nor the next listing grows. */
+static void printed_advance(struct printed *printed, uint64_t index, bool through)
+{
+        if (!through || index != printed->low)
+                return;
+        printed->low = index + 1;
+        for (size_t i = 0; i < printed->n; i++)
+                if (printed->tasks[i].index == index) {
+                        printed->tasks[i] = printed->tasks[--printed->n];
+                        return;
+                }
+}
+
+static bool is_final_word(const struct cell *cell)
+{
+        char word[32];
+        int status;
+
+        snprintf(word, sizeof(word), "%.*s", (int)MIN(cell->n, sizeof(word) - 1), cell->n ? cell->text : "");
+        status = task_status_from_word(word);
+        return status >= 0 && task_status_is_final((enum task_status)status);
+}
+
+/* Print what there is of all tasks that have started. */
+static int print_output(struct waiting *waiting, const struct target *target, struct err *err)
+{
+        static const char *started[] = { "running", "succeeded", "failed",    "timeout",
+                                         "oom",     "lost",      "cancelled", "aborted" };
+        struct cli *cli = &waiting->output;
+        CLEANUP_LISTING struct listing listing = listing_of(waiting->follow->cli, LIST_KIND_TASKS);
+        struct range rest = { .lo = waiting->printed.low, .hi = INDEX_MAX };
+        struct msg_list *list = &listing.request.u.list;
+        int more;
+
+        listing.cli = cli;
+        list->job = target->job;
+        list->has_job = true;
+        list->statuses = started;
+        list->n_statuses = ARRAY_LEN(started);
+        list->ranges = target->ranges ? (struct range *)target->ranges : &rest;
+        list->n_ranges = target->ranges ? target->n_ranges : 1;
+        while ((more = listing_next(&listing, err)) > 0) {
+                const struct cell *status;
+                struct logs_task *task;
+                uint64_t index;
+
+                if (listing_u64(&listing, "task_index", &index, err) < 0 ||
+                    listing_cell(&listing, "status", &status, err) < 0)
+                        return -1;
+                if (index < waiting->printed.low)
+                        continue;
+                task = printed_task(&waiting->printed, target->job, index);
+                if (!task->final && logs_pull(&waiting->logs, task, err) < 0)
+                        return -1;
+                printed_advance(&waiting->printed, index, task->final && is_final_word(status));
+        }
+        fflush(stdout);
+        return more;
+}
+
+static int open_output(struct waiting *waiting, struct err *err)
+{
+        const struct cli *cli = waiting->follow->cli;
+
+        waiting->output = *cli;
+        waiting->output.profile = NULL;
+        waiting->output.client = NULL;
+        waiting->logs = *waiting->follow->logs;
+        waiting->logs.cli = &waiting->output;
+        if (cli_connect(&waiting->output, err) < 0)
+                return -1;
+        client_set_patience(waiting->output.client, -1);
+        return 0;
+}
+
+/* --- events ---------------------------------------------------------------------------------------------------- */
+static int time_left(const struct waiting *waiting)
+{
+        int64_t left_ms;
+
+        if (!waiting->deadline_us)
+                return -1;
+        left_ms = (waiting->deadline_us - clock_mono_us()) / US_PER_MS;
+        return left_ms <= 0 ? 0 : (int)MIN(left_ms, INT_MAX);
+}
+
+static int time_is_up(const struct waiting *waiting, const struct target *target, struct err *err)
+{
+        CLEANUP_BUF struct buf time = { 0 };
+
+        duration_print(waiting->follow->timeout_ms, &time);
+        return err_set(err, ERR_RETRY_LATER, "job %" PRIu64 " has not ended within %s; it goes on",
+                       target->job, time.bytes);
+}
+
+/* The next event of the subscription in hand; after a reconnect it is asked for again by itself. */
+static struct msg *next_event(struct waiting *waiting, const struct target *target, struct err *err)
+{
+        int left = time_left(waiting);
+        struct msg *msg = left == 0 ? NULL : client_next(waiting->follow->cli->client, left, NULL, err);
+
+        if (!msg && !interrupted() && time_left(waiting) == 0)
+                (void)time_is_up(waiting, target, err);
+        if (msg && msg->kind != MSG_event) {
+                err_set(err, ERR_INTERNAL, "the coordinator answered watch with %s", msg_op(msg->kind));
+                msg_free(msg);
+                return NULL;
+        }
+        return msg;
+}
+
+static int subscribe(struct waiting *waiting, const struct target *target, struct err *err)
+{
+        struct msg request = { .kind = MSG_watch };
+        struct msg_watch *watch = &request.u.watch;
+
+        watch->job = target->job;
+        watch->has_job = true;
+        watch->ranges = (struct range *)target->ranges;
+        watch->n_ranges = target->n_ranges;
+        watch->progress = watch->has_progress = waiting->follow->progress;
+        watch->output = watch->has_output = waiting->follow->logs != NULL;
+        return client_send(waiting->follow->cli->client, &request, err);
+}
+
+/* Until the event that says done, which the caller frees. */
+static struct msg *wait_one(struct waiting *waiting, const struct target *target, struct err *err)
+{
+        CLEANUP_WITH(msg_free) struct msg *msg = NULL;
+
+        if (subscribe(waiting, target, err) < 0)
+                return NULL;
+        for (;;) {
+                msg_free(msg);
+                msg = next_event(waiting, target, err);
+                if (!msg)
+                        return NULL;
+                if (waiting->follow->progress && msg->u.event.counts)
+                        progress_show(&waiting->progress, target->job, msg->u.event.counts,
+                                      msg->u.event.done);
+                if (waiting->follow->logs && (msg->u.event.output || msg->u.event.done) &&
+                    print_output(waiting, target, err) < 0)
+                        return NULL;
+                if (msg->u.event.done)
+                        return STEAL(msg);
+        }
+}
+
+/* --- how it ended ---------------------------------------------------------------------------------------------- */
+/* Asks for the ends of the selection: for --exit-code, and where only some tasks of a job were meant. */
+static int ask_exit(struct waiting *waiting, const struct target *target, int *ret_code, struct err *err)
+{
+        CLEANUP_LISTING struct listing listing = listing_of(waiting->follow->cli, LIST_KIND_EXIT);
+        uint64_t code, succeeded, tasks;
+        int more;
+
+        listing.request.u.list.job = target->job;
+        listing.request.u.list.has_job = true;
+        listing.request.u.list.ranges = (struct range *)target->ranges;
+        listing.request.u.list.n_ranges = target->n_ranges;
+        more = listing_next(&listing, err);
+        if (more <= 0)
+                return more < 0 ? -1
+                                : err_set(err, ERR_NOT_FOUND, "no such task in job %" PRIu64, target->job);
+        if (listing_u64(&listing, "exit_code", &code, err) < 0 ||
+            listing_u64(&listing, "tasks", &tasks, err) < 0 ||
+            listing_u64(&listing, "succeeded", &succeeded, err) < 0)
+                return -1;
+        if (tasks == 0)
+                return err_set(err, ERR_NOT_FOUND, "no such task in job %" PRIu64, target->job);
+        *ret_code = waiting->follow->exit_code ? (int)code : succeeded == tasks ? 0 : 1;
+        return 0;
+}
+
+static int how_it_ended(struct waiting *waiting, const struct target *target, const struct msg_event *event,
+                        int *ret_code, struct err *err)
+{
+        if (waiting->follow->exit_code || target->ranges)
+                return ask_exit(waiting, target, ret_code, err);
+        if (event->counts)
+                *ret_code = event->counts->succeeded == event->counts->tasks ? 0 : 1;
+        else
+                *ret_code = event->status == TASK_STATUS_SUCCEEDED ? 0 : 1;
+        return 0;
+}
+
+static int wait_all(struct waiting *waiting, const struct targets *targets, int *ret_code, struct err *err)
+{
+        *ret_code = 0;
+        for (size_t i = 0; i < targets->n; i++) {
+                CLEANUP_WITH(msg_free) struct msg *done = NULL;
+                int code = 1;
+
+                waiting->printed.low = 0;
+                waiting->printed.n = 0;
+                done = wait_one(waiting, &targets->list[i], err);
+                if (!done || how_it_ended(waiting, &targets->list[i], &done->u.event, &code, err) < 0)
+                        return -1;
+                *ret_code = MAX(*ret_code, code);
+        }
+        return 0;
+}
+
+int follow_targets(const struct follow *follow, const struct targets *targets, int *ret_code, struct err *err)
+{
+        struct waiting waiting = { .follow = follow };
+        int rc;
+
+        interrupt_catch();
+        if (follow->timeout_ms)
+                waiting.deadline_us = clock_mono_us() + follow->timeout_ms * US_PER_MS;
+        if (cli_connect(follow->cli, err) < 0)
+                return -1;
+        client_set_patience(follow->cli->client, -1);
+        progress_init(&waiting.progress, follow->cli);
+        rc = follow->logs ? open_output(&waiting, err) : 0;
+        if (rc == 0)
+                rc = wait_all(&waiting, targets, ret_code, err);
+        progress_end(&waiting.progress);
+        cli_done(&waiting.output);
+        xfree(waiting.printed.tasks);
+        return rc;
+}
+
+int follow_interrupted(const struct cli *cli, const struct targets *targets)
+{
+        if (targets->n == 1)
+                cli_note(cli, "interrupted; job %" PRIu64 " goes on; to cancel it: jobctl cancel %" PRIu64,
+                         targets->list[0].job, targets->list[0].job);
+        else
+                cli_note(cli, "interrupted; the jobs go on; to cancel them: jobctl cancel ID…");
+        return EXIT_INTERRUPTED;
+}

@@ -1,0 +1,82 @@
+/* One job from a command line. Order matters only where it costs: what is wrong with the options is said before files
+ * are read, and files are read before the coordinator is asked anything. */
+#include "cli/submit.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/xalloc.h"
+
+#define SPEC_BYTES_MAX (MSG_HEADER_MAX - 65536) /* room for the message around it */
+
+static int make_key(struct submit *submit, struct err *err)
+{
+        unsigned char random[16];
+        CLEANUP_BUF struct buf key = { 0 };
+
+        if (submit->key)
+                return 0;
+        if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+                return err_set(err, ERR_INTERNAL, "no random numbers");
+        for (size_t i = 0; i < sizeof(random); i++)
+                buf_addf(&key, "%02x", random[i]);
+        submit->key = buf_steal(&key);
+        return 0;
+}
+
+static int check_size(const struct submit *submit, struct err *err)
+{
+        CLEANUP_BUF struct buf json = { 0 };
+
+        if (submit->spec.n_args > 65536)
+                return err_set(err, ERR_BAD_DATA, "%zu arguments, at most 65536 are allowed",
+                               submit->spec.n_args);
+        job_spec_encode(&submit->spec, &json);
+        if (json.n > SPEC_BYTES_MAX)
+                return err_set(
+                        err, ERR_BAD_DATA,
+                        "arguments and environment together have %zu bytes, at most %zu are allowed; put "
+                        "long ones into a file (--in, --each-line)",
+                        json.n, SPEC_BYTES_MAX);
+        return 0;
+}
+
+int submit_build(struct submit *submit, struct err *err)
+{
+        /* The script is the first input, so words come before --in. */
+        if (submit_options(submit, err) < 0 || submit_environment(submit, err) < 0 ||
+            submit_words(submit, err) < 0 || submit_inputs(submit, err) < 0 || make_key(submit, err) < 0)
+                return -1;
+        return check_size(submit, err);
+}
+
+static void texts_done(struct texts *texts)
+{
+        xfree(texts->list);
+}
+
+void submit_done(struct submit *submit)
+{
+        char **owned = (char **)(void *)submit->owned.bytes;
+
+        for (size_t i = 0; i < submit->owned.n / sizeof(char *); i++)
+                xfree(owned[i]);
+        buf_done(&submit->owned);
+        for (size_t i = 0; i < submit->n_inputs; i++) {
+                xfree(submit->inputs[i].path);
+                xfree(submit->inputs[i].name);
+        }
+        texts_done(&submit->args);
+        texts_done(&submit->env);
+        texts_done(&submit->tags);
+        texts_done(&submit->outs);
+        entry_list_done(&submit->entries);
+        xfree(submit->inputs);
+        xfree(submit->input_recs);
+        xfree(submit->array);
+        xfree(submit->after);
+        xfree(submit->ok_codes);
+        xfree(submit->name);
+        xfree(submit->cwd);
+        xfree(submit->key);
+}

@@ -1,0 +1,87 @@
+/* What jobsubmit makes of its command line: one job, ready to send. */
+#ifndef CLI_SUBMIT_H
+#define CLI_SUBMIT_H
+
+#include "cli/cli.h"
+#include "cli/entry_list.h"
+
+extern const struct opt_program submit_program;
+
+#define SUBMIT_SCRIPT_MAX ((uint64_t)64 << 20) /* a script that is larger is no script */
+
+struct submit_input {
+        char *path; /* read again while it is sent */
+        char *name;
+        uint64_t bytes;
+        char sha256[65];
+        unsigned mode;
+        bool is_script;
+};
+
+/* A growing list of texts; owns them unless they are borrowed from the command line. */
+struct texts {
+        const char **list;
+        size_t n, cap;
+};
+
+struct submit {
+        struct cli *cli;
+        const struct opts *opts;
+        size_t n_script_values; /* of opts->values: from #JOB lines; what follows is the command line's */
+        bool is_script; /* the first word is a script */
+        struct rec_job_spec spec; /* points into what follows */
+        char *key;
+        bool key_given;
+        struct texts args, env, tags, outs;
+        struct entry_list entries; /* n 0: none */
+        struct submit_input *inputs;
+        struct rec_input *input_recs;
+        size_t n_inputs, cap_inputs;
+        struct rec_array_part *array;
+        struct rec_after *after;
+        size_t n_after, cap_after;
+        int64_t *ok_codes;
+        char *name, *cwd;
+        struct buf owned; /* pointers of texts that were made here, freed at the end */
+};
+#define SUBMIT_EMPTY                                                                                         \
+        {                                                                                                    \
+                .entries = ENTRY_LIST_EMPTY                                                                  \
+        }
+
+/* Fill *submit from parsed options and words; reads the files that they name, connects only to find out what
+ * `--after last` means. Everything is checked: what is sent is within the limits of messages.def. */
+int submit_build(struct submit *submit, struct err *err) MUST_CHECK;
+void submit_done(struct submit *submit);
+
+/* Parts of submit_build. */
+int submit_options(struct submit *submit, struct err *err) MUST_CHECK; /* submit_options.c */
+int submit_words(struct submit *submit, struct err *err) MUST_CHECK; /* submit_words.c */
+int submit_environment(struct submit *submit, struct err *err) MUST_CHECK; /* submit_env.c */
+int submit_inputs(struct submit *submit, struct err *err) MUST_CHECK; /* submit_input.c */
+int submit_add_input(struct submit *submit, const char *path, const char *name, bool is_script,
+                     struct err *err) MUST_CHECK;
+void texts_add(struct texts *texts, const char *text);
+const char *submit_own(struct submit *submit, char *take_text); /* freed with submit */
+/* The word is a script (INTERFACE section 2): it names a readable text file that begins with #! and has a / or ends in
+ * .sh. */
+bool submit_is_script(const char *word);
+/* Parse the #JOB lines in the comments at the script's head into *opts, whose values then point into *text. Errors
+ * name the line. *ret_late: number of a line with #JOB behind the first command, where it does not count; 0: none. */
+int submit_script_options(const char *path, struct opts *opts, struct buf *text, size_t *ret_late,
+                          struct err *err) MUST_CHECK;
+
+/* submit_send.c: the answer. On an error after something was sent, *ret_unsure says that the job may exist. */
+struct submitted {
+        uint64_t job, tasks;
+        bool existing;
+        bool has_suitable;
+        uint64_t suitable_workers;
+};
+int submit_send(struct submit *submit, struct submitted *ret_submitted, bool *ret_unsure,
+                struct err *err) MUST_CHECK;
+
+/* submit_show.c: --dry-run. */
+int submit_show(struct submit *submit, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,257 @@
+/* Options to fields of the job's description: the plain ones. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/name.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+#include "cli/resolve.h"
+#include "cli/submit.h"
+#include "proto/array_text.h"
+
+#define TEXT_NAME_MAX 255
+#define TEXT_COMMENT_MAX 1024
+#define TEXT_KEY_MAX 128
+#define TEXT_TAG_MAX 512
+#define TAGS_MAX 64
+#define AFTER_MAX 1024
+#define OK_CODES_MAX 256
+#define OUTS_MAX 256
+
+void texts_add(struct texts *texts, const char *text)
+{
+        GROW(texts->list, texts->cap, texts->n + 1);
+        texts->list[texts->n++] = text;
+}
+
+const char *submit_own(struct submit *submit, char *take_text)
+{
+        buf_add(&submit->owned, &take_text, sizeof(take_text));
+        return take_text;
+}
+
+static int option_text(struct submit *submit, const char *option, size_t most, const char **ret_text,
+                       size_t *ret_n, struct err *err)
+{
+        const char *text = opts_text(submit->opts, option);
+        char what[64];
+
+        if (!text)
+                return 0;
+        snprintf(what, sizeof(what), "--%s", option);
+        if (cli_check_text(what, text, 1, most, err) < 0)
+                return -1;
+        *ret_text = text;
+        *ret_n = strlen(text);
+        return 0;
+}
+
+static int texts_of_spec(struct submit *submit, struct err *err)
+{
+        struct rec_job_spec *spec = &submit->spec;
+        const char *key = NULL;
+        size_t n_key = 0;
+
+        if (option_text(submit, "name", TEXT_NAME_MAX, &spec->name, &spec->n_name, err) < 0 ||
+            option_text(submit, "comment", TEXT_COMMENT_MAX, &spec->comment, &spec->n_comment, err) < 0 ||
+            option_text(submit, "queue", 64, &spec->queue, &spec->n_queue, err) < 0 ||
+            option_text(submit, "key", TEXT_KEY_MAX, &key, &n_key, err) < 0)
+                return -1;
+        if (spec->queue && !name_is_valid(spec->queue, spec->n_queue))
+                return err_set(err, ERR_USAGE, "--queue: '%s' is no name; names are letters, digits, . _ -",
+                               spec->queue);
+        if (key) {
+                submit->key = xstrdup(key);
+                submit->key_given = true;
+        }
+        return 0;
+}
+
+static int tags_of_spec(struct submit *submit, struct err *err)
+{
+        const struct opt_value *value;
+        size_t at = 0;
+
+        while ((value = opts_next(submit->opts, "tag", &at))) {
+                const char *equals = strchr(value->text, '=');
+
+                if (!equals || equals == value->text)
+                        return err_set(err, ERR_USAGE,
+                                       "--tag: '%.80s' is not k=v; example: --tag project=hull", value->text);
+                if (cli_check_text("--tag", value->text, 1, TEXT_TAG_MAX, err) < 0)
+                        return -1;
+                texts_add(&submit->tags, value->text);
+        }
+        if (submit->tags.n > TAGS_MAX)
+                return err_set(err, ERR_USAGE, "%zu tags, at most %d are allowed", submit->tags.n, TAGS_MAX);
+        submit->spec.tags = submit->tags.list;
+        submit->spec.n_tags = submit->tags.n;
+        return 0;
+}
+
+static int outs_of_spec(struct submit *submit, struct err *err)
+{
+        const struct opt_value *value;
+        size_t at = 0;
+
+        while ((value = opts_next(submit->opts, "out", &at))) {
+                if (cli_check_text("--out", value->text, 1, 4095, err) < 0)
+                        return -1;
+                texts_add(&submit->outs, value->text);
+        }
+        if (submit->outs.n > OUTS_MAX)
+                return err_set(err, ERR_USAGE, "--out given %zu times, at most %d are allowed",
+                               submit->outs.n, OUTS_MAX);
+        submit->spec.outs = submit->outs.list;
+        submit->spec.n_outs = submit->outs.n;
+        return 0;
+}
+
+/* "0,3" */
+static int ok_codes_of_spec(struct submit *submit, struct err *err)
+{
+        const char *text = opts_text(submit->opts, "ok-codes");
+        const char *p = text;
+        size_t n = 0;
+
+        if (!text)
+                return 0;
+        submit->ok_codes = xcalloc(OK_CODES_MAX, sizeof(int64_t));
+        do {
+                char *end;
+                long code = strtol(p, &end, 10);
+
+                if (*p < '0' || *p > '9' || code > 255 || (*end && *end != ','))
+                        return err_set(
+                                err, ERR_USAGE,
+                                "--ok-codes: '%.80s' is no list of codes 0 … 255; example: --ok-codes 0,3",
+                                text);
+                if (n == OK_CODES_MAX)
+                        return err_set(err, ERR_USAGE, "--ok-codes: more than %d codes", OK_CODES_MAX);
+                submit->ok_codes[n++] = code;
+                p = *end ? end + 1 : end;
+                if (*end && !*p)
+                        return err_set(err, ERR_USAGE, "--ok-codes: '%.80s' ends with a comma", text);
+        } while (*p);
+        submit->spec.ok_codes = submit->ok_codes;
+        submit->spec.n_ok_codes = n;
+        return 0;
+}
+
+/* --- --after --------------------------------------------------------------------------------------------------- */
+static int add_after(struct submit *submit, enum after_when when, const char *word, struct err *err)
+{
+        CLEANUP_SELECTORS struct selectors selectors = { 0 };
+        CLEANUP_TARGETS struct targets targets = { 0 };
+
+        if (selectors_parse(&word, 1, &selectors, err) < 0 ||
+            targets_resolve(submit->cli, &selectors, &targets, err) < 0)
+                return -1;
+        for (size_t i = 0; i < targets.n; i++) {
+                if (targets.list[i].ranges)
+                        return err_set(err, ERR_USAGE, "'%.80s' names tasks; a dependency is on a whole job",
+                                       word);
+                if (submit->n_after == AFTER_MAX)
+                        return err_set(err, ERR_USAGE, "more than %d jobs", AFTER_MAX);
+                GROW(submit->after, submit->cap_after, submit->n_after + 1);
+                submit->after[submit->n_after++] = (struct rec_after){
+                        .when = when, .has_when = true, .job = targets.list[i].job, .has_job = true
+                };
+        }
+        return 0;
+}
+
+static int parse_after(struct submit *submit, const char *text, struct err *err)
+{
+        static const char *const words[] = { "ok:", "any:", "notok:" };
+        static const enum after_when whens[] = { AFTER_WHEN_OK, AFTER_WHEN_ANY, AFTER_WHEN_NOTOK };
+        enum after_when when = AFTER_WHEN_OK;
+        const char *p = text;
+
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+                if (strncmp(text, words[i], strlen(words[i])) == 0) {
+                        when = whens[i];
+                        p = text + strlen(words[i]);
+                        break;
+                }
+        for (;;) {
+                size_t n = strcspn(p, ",");
+                CLEANUP_WITH(xfree) char *word = xstrndup(p, n);
+
+                if (add_after(submit, when, word, err) < 0)
+                        return err_wrap(err, "--after %.80s", text);
+                if (!p[n])
+                        return 0;
+                p += n + 1;
+        }
+}
+
+static int after_of_spec(struct submit *submit, struct err *err)
+{
+        const struct opt_value *value;
+        size_t at = 0;
+
+        while ((value = opts_next(submit->opts, "after", &at)))
+                if (parse_after(submit, value->text, err) < 0)
+                        return -1;
+        submit->spec.after = submit->after;
+        submit->spec.n_after = submit->n_after;
+        return 0;
+}
+
+/* --- numbers and flags ----------------------------------------------------------------------------------------- */
+static void option_number(struct submit *submit, const char *option, uint64_t *ret_n, bool *ret_has)
+{
+        if (!opts_has(submit->opts, option))
+                return;
+        *ret_n = (uint64_t)opts_number(submit->opts, option, 0);
+        *ret_has = true;
+}
+
+static void option_flag(struct submit *submit, const char *option, bool *ret_on, bool *ret_has)
+{
+        if (opts_flag(submit->opts, option))
+                *ret_on = *ret_has = true;
+}
+
+static void numbers_of_spec(struct submit *submit)
+{
+        struct rec_job_spec *spec = &submit->spec;
+
+        option_number(submit, "cpus", &spec->cpus, &spec->has_cpus);
+        option_number(submit, "max-running", &spec->max_running, &spec->has_max_running);
+        option_number(submit, "time", &spec->time_ms, &spec->has_time_ms);
+        option_number(submit, "grace", &spec->grace_ms, &spec->has_grace_ms);
+        option_number(submit, "retries", &spec->retries, &spec->has_retries);
+        option_number(submit, "crash-limit", &spec->crash_limit, &spec->has_crash_limit);
+        option_number(submit, "out-max", &spec->out_max, &spec->has_out_max);
+        option_flag(submit, "hold", &spec->hold, &spec->has_hold);
+        option_flag(submit, "at-most-once", &spec->at_most_once, &spec->has_at_most_once);
+        option_flag(submit, "no-replace", &spec->no_replace, &spec->has_no_replace);
+        if (opts_has(submit->opts, "priority")) {
+                spec->priority = opts_number(submit->opts, "priority", 0);
+                spec->has_priority = true;
+        }
+}
+
+static int check_following(const struct submit *submit, struct err *err)
+{
+        static const char *const need_wait[] = { "progress", "timeout", "exit-code" };
+
+        if (opts_flag(submit->opts, "wait") || opts_flag(submit->opts, "watch"))
+                return 0;
+        for (size_t i = 0; i < ARRAY_LEN(need_wait); i++)
+                if (opts_has(submit->opts, need_wait[i]))
+                        return err_set(err, ERR_USAGE, "--%s goes with --wait or --watch", need_wait[i]);
+        return 0;
+}
+
+int submit_options(struct submit *submit, struct err *err)
+{
+        numbers_of_spec(submit);
+        if (check_following(submit, err) < 0 || texts_of_spec(submit, err) < 0 ||
+            tags_of_spec(submit, err) < 0 || outs_of_spec(submit, err) < 0 ||
+            ok_codes_of_spec(submit, err) < 0)
+                return -1;
+        return after_of_spec(submit, err);
+}

@@ -1,0 +1,218 @@
+/* The options of jobsubmit. Names and meanings are INTERFACE's; what is checked without looking at anything else is
+ * checked here. */
+#include "cli/submit.h"
+#include "proto/array_text.h"
+
+static int parse_array(const struct opt *opt UNUSED, const char *text, int64_t *ret_number, struct err *err)
+{
+        struct array_text array = { 0 };
+        int rc = array_text_parse(text, &array, err);
+
+        array_text_done(&array);
+        *ret_number = 0;
+        return rc;
+}
+
+static const struct opt options[] = {
+        { .name = "name",
+          .letter = 'n',
+          .parse = opt_word,
+          .arg = "NAME",
+          .group = "Identity",
+          .help = "name of the job (default: the command's base name)" },
+        { .name = "type",
+          .parse = opt_word,
+          .arg = "TYPE",
+          .example = "noop",
+          .help = "task type: command (default), noop, echo TEXT, sleep SECONDS" },
+        { .name = "queue", .parse = opt_word, .arg = "QUEUE", .help = "queue (default: default)" },
+        { .name = "tag",
+          .parse = opt_word,
+          .arg = "K=V",
+          .many = true,
+          .example = "project=hull",
+          .help = "a tag, to select jobs by; may be given more than once" },
+        { .name = "comment", .parse = opt_word, .arg = "TEXT", .help = "a remark, kept with the job" },
+        { .name = "key",
+          .parse = opt_word,
+          .arg = "STR",
+          .help = "idempotency key: the same key and the same job again give the first job's id (default: "
+                  "one is "
+                  "made up)" },
+
+        { .name = "array",
+          .letter = 'a',
+          .parse = parse_array,
+          .arg = "LIST",
+          .group = "Arrays",
+          .help = "one task per index: ranges, lists, :step, and %N for at most N at once; {} is the index" },
+        { .name = "each-line",
+          .parse = opt_word,
+          .arg = "FILE",
+          .help = "one task per line of FILE (- is stdin); {} is the line" },
+        { .name = "each-csv",
+          .parse = opt_word,
+          .arg = "FILE",
+          .help = "one task per record; header names become {name}" },
+        { .name = "each-json",
+          .parse = opt_word,
+          .arg = "FILE",
+          .help = "one task per line of JSON; members become {name}, elements {1} {2}" },
+        { .name = "max-running",
+          .parse = opt_count,
+          .arg = "N",
+          .min = 1,
+          .max = 10000000,
+          .example = "8",
+          .help = "at most N tasks of this job at once" },
+        { .name = "no-replace", .help = "::: and {} are ordinary words" },
+
+        { .name = "cpus",
+          .letter = 'c',
+          .parse = opt_count,
+          .arg = "N",
+          .group = "Resources",
+          .min = 1,
+          .max = 65536,
+          .example = "4",
+          .help = "slots that each task takes (default 1)" },
+
+        { .name = "time",
+          .letter = 't',
+          .parse = opt_duration,
+          .arg = "T",
+          .group = "Time",
+          .min = 1,
+          .max = 31622400000,
+          .example = "1h",
+          .help = "run limit of a task: TERM, then KILL after --grace" },
+        { .name = "grace",
+          .parse = opt_duration,
+          .arg = "T",
+          .max = 86400000,
+          .example = "30s",
+          .help = "time between TERM and KILL (default 10s)" },
+
+        { .name = "priority",
+          .letter = 'p',
+          .parse = opt_integer,
+          .arg = "N",
+          .group = "Order",
+          .min = -100,
+          .max = 100,
+          .example = "10",
+          .help = "-100 … 100; higher starts first (default 0)" },
+        { .name = "after",
+          .parse = opt_word,
+          .arg = "[WHEN:]ID[,ID]",
+          .many = true,
+          .example = "ok:36,37",
+          .help = "start when these jobs have ended: ok (all succeeded; default), any, notok; an ID may be "
+                  "last "
+                  "or @name" },
+        { .name = "hold", .help = "keep it back until: jobctl release" },
+
+        { .name = "retries",
+          .parse = opt_count,
+          .arg = "N",
+          .group = "Failure",
+          .max = 1000,
+          .example = "3",
+          .help = "run a task that failed again, up to N times (default 0)" },
+        { .name = "crash-limit",
+          .parse = opt_count,
+          .arg = "N",
+          .min = 1,
+          .max = 1000,
+          .example = "5",
+          .help = "lost workers that a task may cause before it counts as failed (default 5)" },
+        { .name = "ok-codes",
+          .parse = opt_word,
+          .arg = "LIST",
+          .example = "0,3",
+          .help = "exit codes that count as success (0 always does)" },
+        { .name = "at-most-once", .help = "never start a task twice; where nobody can know, it ends lost" },
+
+        { .name = "cwd",
+          .parse = opt_word,
+          .arg = "DIR",
+          .group = "Data",
+          .help = "folder that tasks run in, as it is called on the workers (default: an empty scratch "
+                  "folder)" },
+        { .name = "env",
+          .letter = 'e',
+          .parse = opt_word,
+          .arg = "K[=V]",
+          .many = true,
+          .example = "LANG=C",
+          .help = "an environment variable; without =V its value here and now" },
+        { .name = "env-all", .help = "the whole environment of this shell" },
+        { .name = "in",
+          .parse = opt_word,
+          .arg = "FILE[:NAME]",
+          .many = true,
+          .help = "a file that each task finds in its folder" },
+        { .name = "out",
+          .parse = opt_word,
+          .arg = "GLOB",
+          .many = true,
+          .help = "files that each task leaves in its folder and that are recorded (jobctl get)" },
+        { .name = "out-max",
+          .parse = opt_size,
+          .arg = "SIZE",
+          .max = 1099511627776,
+          .example = "1M",
+          .help = "bytes of output kept of each attempt (default 16M)" },
+
+        { .name = "wait",
+          .group = "Following",
+          .help = "wait for the end; exit code 0 if every task succeeded, else 1" },
+        { .name = "watch", .help = "wait, and print output as it comes (the id goes to stderr)" },
+        { .name = "progress", .help = "with --wait or --watch: show counts on stderr" },
+        { .name = "timeout",
+          .parse = opt_duration,
+          .arg = "T",
+          .min = 1,
+          .max = 31622400000,
+          .example = "5m",
+          .help = "with --wait or --watch: stop waiting after T with exit code 75; the job goes on" },
+        { .name = "exit-code",
+          .help = "with --wait or --watch: exit with the task's own code, the largest of an array" },
+        { .name = "dry-run",
+          .help = "submit nothing; print the job as it would be and its first five commands" },
+        { 0 },
+};
+
+static const char *const examples[] = {
+        "jobsubmit echo hello                                      # prints the job's id",
+        "jobsubmit --wait --progress -a 1-100%8 -- sh -c 'echo $JOB_INDEX'",
+        "ls *.png | jobsubmit --cwd . --each-line - -- convert {} -resize 200 thumb/{}",
+        "jobsubmit -n pair cmp {1} {2} ::: a b :::+ c d            # two tasks: cmp a c, cmp b d",
+        "jobsubmit -t 1h --retries 2 ./train.sh --epochs 10        # a script; its #JOB lines are options",
+        NULL,
+};
+static const char *const usage[] = {
+        "[options] [--] command [arg …]          one task; no shell",
+        "[options] script.sh [arg …]             a script (begins with #!, has a / or ends in .sh)",
+        "[options] command {} ::: a b c          one task per value; ::: multiplies, :::+ pairs",
+        "[options] --type TYPE [argument …]      noop, echo TEXT, sleep SECONDS",
+        NULL,
+};
+
+const struct opt_program submit_program = {
+        .name = "jobsubmit",
+        .purpose = "submit a job and print its id",
+        .examples = examples,
+        .usage = usage,
+        .options = options,
+        .common = cli_common_options,
+        .options_first = true,
+        .notes = "Durations: 30s 5m 2h 1d, HH:MM:SS, or seconds. Sizes: K M G T (1024).\n"
+                 "In arguments {} is the entry or index, {1} {2} the values of an entry, {name} a column, "
+                 "{#} the "
+                 "index.\n"
+                 "Exit codes: 0 done, 1 not every task succeeded, 64 usage, 65 bad data, 66 no such job, 69 "
+                 "coordinator\n"
+                 "unreachable, 73 key used with another request, 75 try again later, 77 not allowed, 78 "
+                 "configuration,\n130 interrupted. See jobsubmit(1), jobctl(1).",
+};
