@@ -34,7 +34,7 @@
 #define HANDSHAKE_IVL_MS 5000 /* libzmq's default is 30 s: too long for somebody who waits */
 #define CONNECT_TIMEOUT_MS 5000 /* a host that swallows SYNs */
 #define RECONNECT_MS 100
-#define RECONNECT_MAX_MS 5000
+#define RECONNECT_MAX_MS 2000
 #define LINGER_MS 1000 /* time for the last message to leave when the dealer is freed */
 #define QUEUE_MESSAGES 1000 /* each way; beyond, sends are refused and reads stop at the peer */
 #define BAD_SERVER_STRIKES                                                                                   \
