@@ -9,7 +9,7 @@ SELECT d.job_id AS job_id,
   ELT(scoped(q.d, t.owner, t.status),
     'held', 'waiting', 'queued', 'running', 'succeeded', 'failed', 'timeout', 'oom', 'lost', 'cancelled', 'aborted') AS status,
   CONVERT(unseal_entry(4, c.payload, j.wrapped_key, q.d, c.owner, c.job_id, 0, 0, 0, c.seq, 0,
-      (d.task_index - 1) MOD j.entries_per_chunk) USING utf8mb4)
+      (CAST(d.task_index AS SIGNED) - 1) MOD NULLIF(j.entries_per_chunk, 0)) USING utf8mb4)
     COLLATE utf8mb4_nopad_bin AS entry,
   CONVERT(unseal(5, d.payload, j.wrapped_key, q.d, d.owner, d.job_id, d.task_index, d.attempt, 0, 0, 0) USING utf8mb4)
     COLLATE utf8mb4_nopad_bin AS result,
@@ -22,6 +22,6 @@ LEFT JOIN Attempts a ON a.job_id = d.job_id AND a.task_index = d.task_index AND 
 LEFT JOIN Tasks t ON t.job_id = d.job_id AND t.task_index = d.task_index
 LEFT JOIN Principals o ON o.principal <=> j.owner
 LEFT JOIN JobData c ON c.job_id = j.job_id AND c.part = 0
-  AND c.seq = (d.task_index - 1) DIV NULLIF(j.entries_per_chunk, 0)
+  AND c.seq = (CAST(d.task_index AS SIGNED) - 1) DIV NULLIF(j.entries_per_chunk, 0)
 WHERE a.job_id IS NULL
 ;;

@@ -30,7 +30,7 @@ SELECT t.job_id AS job_id,
   scoped(q.s, t.owner, CASE WHEN t.ended_us > 0 AND t.started_us > 0 THEN t.cpu_us END) * 0.000001 AS cpu_seconds,
   scoped(q.s, t.owner, NULLIF(t.rss_kib, 0)) * 1024 AS max_rss_bytes,
   CONVERT(unseal_entry(4, c.payload, j.wrapped_key, q.d, c.owner, c.job_id, 0, 0, 0, c.seq, 0,
-      (t.task_index - 1) MOD j.entries_per_chunk) USING utf8mb4)
+      (CAST(t.task_index AS SIGNED) - 1) MOD NULLIF(j.entries_per_chunk, 0)) USING utf8mb4)
     COLLATE utf8mb4_nopad_bin AS entry
 FROM (SELECT me() AS m, scope(1) AS s, scope(2) AS d LIMIT 1) q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
@@ -39,5 +39,5 @@ JOIN Tasks t ON t.job_id = j.job_id
 LEFT JOIN Principals o ON o.principal <=> j.owner
 LEFT JOIN Principals w ON w.principal <=> t.worker
 LEFT JOIN JobData c ON c.job_id = j.job_id AND c.part = 0
-  AND c.seq = (t.task_index - 1) DIV NULLIF(j.entries_per_chunk, 0)
+  AND c.seq = (CAST(t.task_index AS SIGNED) - 1) DIV NULLIF(j.entries_per_chunk, 0)
 ;;

@@ -145,6 +145,20 @@ equal 'a time that has not come is NULL' "$(sql_as alice "SELECT ended_at FROM v
 equal 'JSON functions take results' "$(sql_as alice "SELECT SUM(JSON_VALUE(result, '\$.x')) FROM v_results WHERE job_id=1")" 15
 equal 'text is compared byte for byte' "$(sql_as alice "SELECT COUNT(*) FROM v_tasks WHERE entry = 'ALICE-secret value 1'")" 0
 
+# A plain array from 0, without entries.
+dba "INSERT INTO Jobs (job_id, owner, queue, task_type, loading, status, priority, cpus, max_running, tasks, held, waiting, queued, running, succeeded, failed,
+        timeout, oom, lost, cancelled, aborted, mark, low, materialised, submitted_us, started_us, ended_us, chunks, entries_per_chunk, name_hash, name, comment,
+        wrapped_key, spec) SELECT 77, 8, queue, 2, 0, 3, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, name_hash, '', '', wrapped_key, ''
+        FROM Jobs WHERE job_id = 1; INSERT INTO Tasks (job_id, task_index, status, owner) VALUES (77, 0, 3, 8)"
+equal 'an array from 0 without entries is shown, without a warning' \
+        "$(sql_as olga "SELECT task_id, status, attempt, worker, exit_code, cpu_seconds, v_tasks.started_at, comment, entry FROM v_tasks JOIN v_jobs USING (job_id, status) WHERE job_id = 77; SHOW WARNINGS")" \
+        $'77.0\tqueued\tNULL\tNULL\tNULL\tNULL\tNULL\tNULL\tNULL'
+dba "UPDATE Jobs SET held = 1 WHERE job_id = 77"
+equal '… and is held when its job is' "$(sql_as olga "SELECT status FROM v_tasks WHERE job_id = 77")" held
+dba "UPDATE Jobs SET held = 0, waiting = 1, queued = 0 WHERE job_id = 77"
+equal '… or waits with it' "$(sql_as olga "SELECT status, (SELECT GROUP_CONCAT(reason) FROM v_why WHERE job_id = 77) FROM v_tasks WHERE job_id = 77")" $'waiting\twaiting'
+dba "DELETE FROM Jobs WHERE job_id = 77; DELETE FROM Tasks WHERE job_id = 77"
+
 # --- who sees what ----------------------------------------------------------------------------------------------
 for view in v_jobs v_tasks v_attempts v_results v_output v_data; do
         equal "$view has only own jobs" "$(sql_as bob "SELECT GROUP_CONCAT(DISTINCT job_id ORDER BY job_id) FROM $view")" 2,4
