@@ -65,6 +65,7 @@ static void put_numbers(struct db_args *args, const struct store_job_new *job,
         db_put_i64(args, state->ended_us);
         db_put_u64(args, state->ending);
         db_put_u64(args, state->ending_reason);
+        db_put_u64(args, state->floor_epoch);
         db_put_u64(args, job->chunks);
         db_put_u64(args, spec->has_entries
                                  ? (spec->has_entries_per_chunk ? spec->entries_per_chunk : spec->entries)

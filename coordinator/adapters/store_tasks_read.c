@@ -32,6 +32,7 @@ static void read_state(const struct db_rows *rows, size_t at, struct job_state *
         state->ended_us = db_i64(rows, at + 16);
         state->ending = (enum task_status)db_u64(rows, at + 17);
         state->ending_reason = (enum task_reason)db_u64(rows, at + 18);
+        state->floor_epoch = db_u64(rows, at + 19);
 }
 
 static struct job_spec_box *open_spec(const struct db_rows *rows, struct store_keys *keys,
@@ -41,7 +42,7 @@ static struct job_spec_box *open_spec(const struct db_rows *rows, struct store_k
         struct seal_place place = { .kind = SEAL_JOB_SPEC, .owner = job->owner.n, .job = job->job.n };
         struct data_key key;
         size_t n_wrapped, n_spec;
-        const char *wrapped = db_bytes(rows, 26, &n_wrapped), *spec = db_bytes(rows, 27, &n_spec);
+        const char *wrapped = db_bytes(rows, 27, &n_wrapped), *spec = db_bytes(rows, 28, &n_spec);
 
         if (store_keys_unwrap(keys, job->job.n, wrapped, n_wrapped, &key, err) < 0 ||
             unseal(sealer, &key, &place, spec, n_spec, &json, err) < 0)
@@ -67,7 +68,7 @@ static int read_row(const struct db_rows *rows, struct store_keys *keys, struct 
         job->submitted_us = db_i64(rows, 6);
         job->state.job = job->job;
         read_state(rows, 7, &job->state);
-        replay->chunks_stored = (uint32_t)db_u64(rows, 28);
+        replay->chunks_stored = (uint32_t)db_u64(rows, 29);
         job->spec = open_spec(rows, keys, sealer, job, err);
         return job->spec ? 0 : -1;
 }

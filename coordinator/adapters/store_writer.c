@@ -173,6 +173,7 @@ static void put_state(struct db_args *args, const struct job_state *state)
         db_put_i64(args, state->ended_us);
         db_put_u64(args, state->ending);
         db_put_u64(args, state->ending_reason);
+        db_put_u64(args, state->floor_epoch);
 }
 
 void store_put_counts(struct store_writer *writer)

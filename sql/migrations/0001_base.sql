@@ -118,6 +118,7 @@ CREATE TABLE Jobs (
   ended_us BIGINT NOT NULL,
   ending TINYINT UNSIGNED NOT NULL DEFAULT 0, -- the final status that tasks not started are getting; 0: none
   ending_reason TINYINT UNSIGNED NOT NULL DEFAULT 0,
+  floor_epoch BIGINT UNSIGNED NOT NULL DEFAULT 0, -- leases of older epochs are never adopted again
   chunks INT UNSIGNED NOT NULL,
   entries_per_chunk INT UNSIGNED NOT NULL, -- 0: the job has no entries
   name_hash BINARY(16) NOT NULL,

@@ -31,7 +31,7 @@ SELECT CAST(COALESCE(MAX(job_id), 0) + 1 AS UNSIGNED) FROM Jobs
 -- name: job_whole
 SELECT j.owner, s.key_hash, s.digest, j.tasks, j.chunks, j.loading, j.submitted_us, j.status, j.held, j.waiting,
   j.queued, j.running, j.succeeded, j.failed, j.timeout, j.oom, j.lost, j.cancelled, j.aborted, j.mark, j.low,
-  j.materialised, j.started_us, j.ended_us, j.ending, j.ending_reason, j.wrapped_key, j.spec,
+  j.materialised, j.started_us, j.ended_us, j.ending, j.ending_reason, j.floor_epoch, j.wrapped_key, j.spec,
   IF(j.loading, (SELECT COUNT(*) FROM JobData d WHERE d.job_id = j.job_id), j.chunks)
 FROM Jobs j JOIN Submissions s ON s.job_id = j.job_id WHERE j.job_id = :job
 

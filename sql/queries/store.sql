@@ -18,10 +18,10 @@ INSERT INTO Submissions (owner, key_hash, digest, job_id) VALUES (:owner, :key_h
 -- name: job_new
 INSERT INTO Jobs (job_id, owner, queue, task_type, loading, status, priority, cpus, max_running, tasks, held, waiting,
   queued, running, succeeded, failed, timeout, oom, lost, cancelled, aborted, mark, low, materialised, submitted_us,
-  started_us, ended_us, ending, ending_reason, chunks, entries_per_chunk, name_hash, name, comment, wrapped_key, spec)
+  started_us, ended_us, ending, ending_reason, floor_epoch, chunks, entries_per_chunk, name_hash, name, comment, wrapped_key, spec)
 VALUES (:job, :owner, :queue, :task_type, :loading, :status, :priority, :cpus, :max_running, :tasks, :held, :waiting,
   :queued, :running, :succeeded, :failed, :timeout, :oom, :lost, :cancelled, :aborted, :mark, :low, :materialised,
-  :submitted_us, :started_us, :ended_us, :ending, :ending_reason, :chunks, :entries_per_chunk, :name_hash, :name,
+  :submitted_us, :started_us, :ended_us, :ending, :ending_reason, :floor_epoch, :chunks, :entries_per_chunk, :name_hash, :name,
   :comment, :wrapped_key, :spec)
 
 -- name: job_tag
@@ -42,7 +42,7 @@ UPDATE Jobs SET loading = 0 WHERE job_id = :job
 UPDATE Jobs SET status = :status, held = :held, waiting = :waiting, queued = :queued, running = :running,
   succeeded = :succeeded, failed = :failed, timeout = :timeout, oom = :oom, lost = :lost, cancelled = :cancelled,
   aborted = :aborted, mark = :mark, low = :low, materialised = :materialised, started_us = :started_us,
-  ended_us = :ended_us, ending = :ending, ending_reason = :ending_reason
+  ended_us = :ended_us, ending = :ending, ending_reason = :ending_reason, floor_epoch = :floor_epoch
 WHERE job_id = :job
 
 -- name: job_spec
