@@ -173,7 +173,7 @@ static int fill(struct db_args *args, const struct reader_hand *hand, const stru
 static int check_visible(struct reader_hand *hand, const struct read_request *read,
                          const struct msg_list *list, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         uint64_t what = what_of(list->what), n = 0;
 
         if (!list->has_job || what == 0)
