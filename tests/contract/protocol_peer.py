@@ -79,6 +79,7 @@ class Peer:
 
     def close(self):
         self.socket.disable_monitor()
+        self.monitor.close()
         self.socket.close()
         self.context.term()
 
