@@ -127,7 +127,8 @@ static uint64_t count_open(const struct job *job, const struct spans *which)
                 uint32_t lo = which->list[i].lo;
                 uint32_t hi = which->list[i].hi;
 
-                n += spans_count_within(&job->again, lo, hi) + spans_count_within(&job->limbo, lo, hi);
+                n += spans_count_within(&job->again, lo, hi) + spans_count_within(&job->cool, lo, hi) +
+                     spans_count_within(&job->limbo, lo, hi);
                 if (hi >= job->cursor) {
                         lo = MAX(lo, job->cursor);
                         n += hi - lo + 1 - spans_count_within(&job->gone, lo, hi);

@@ -27,7 +27,8 @@ static bool may_adopt(const struct job *job, const struct span *span, const stru
 
         if (note->nonce != 0 && note->nonce == held->nonce)
                 return true;
-        return !job->spec->spec.at_most_once && held->attempt > span->attempt;
+        return !job->spec->spec.at_most_once && held->attempt > span->attempt &&
+               held->epoch >= job->floor_epoch;
 }
 
 static void tell_stop(struct core *core, const struct worker *worker, const struct rec_held_lease *held,
@@ -107,8 +108,9 @@ static struct lease *adopted_lease(struct core *core, struct worker *worker, str
         return lease;
 }
 
+/* ret_fresh: positions whose row does not name this lease yet. */
 static bool adopt_one(struct core *core, struct worker *worker, struct job *job, uint32_t at,
-                      const struct rec_held_lease *held)
+                      const struct rec_held_lease *held, struct spans *ret_fresh)
 {
         const struct span *found = spans_find(&job->limbo, at);
         struct span task = { .lo = at, .hi = at };
@@ -137,7 +139,36 @@ static bool adopt_one(struct core *core, struct worker *worker, struct job *job,
         if (note.cancelled || job->ending == TASK_STATUS_CANCELLED)
                 lease_set(lease, LEASE_CANCELLED, at);
         spans_add(lease->kept, task);
+        if (note.nonce != held->nonce)
+                spans_add(ret_fresh, task);
         return true;
+}
+
+static void write_alike(struct core *core, struct lease *lease, const struct spans *fresh, bool started,
+                        bool cancelled)
+{
+        struct span counts = { .attempt = lease->attempt, .tries = lease->tries, .crashes = lease->crashes };
+        struct spans alike = { 0 };
+
+        for (size_t i = fresh->head; i < fresh->n; i++) {
+                for (uint32_t at = fresh->list[i].lo; at <= fresh->list[i].hi; at++) {
+                        if (lease_has(lease, LEASE_STARTED, at) == started &&
+                            lease_has(lease, LEASE_CANCELLED, at) == cancelled)
+                                spans_add(&alike, (struct span){ .lo = at, .hi = at });
+                }
+        }
+        if (alike.count > 0)
+                tasks_write_state(core, lease->job, &alike,
+                                  started ? TASK_STATUS_RUNNING : TASK_STATUS_QUEUED,
+                                  cancelled ? TASK_REASON_CANCELLED : TASK_REASON_NONE, &counts, lease);
+        spans_done(&alike);
+}
+
+/* The rows name the lease from now on, so that it is known after the next restart too. */
+static void write_adopted(struct core *core, struct lease *lease, const struct spans *fresh)
+{
+        for (int kind = 0; kind < 4; kind++)
+                write_alike(core, lease, fresh, kind & 1, kind & 2);
 }
 
 static void keep_or_adopt(struct core *core, struct worker *worker, const struct rec_held_lease *held)
@@ -145,6 +176,7 @@ static void keep_or_adopt(struct core *core, struct worker *worker, const struct
         struct job *job = job_find(core, held->job);
         struct spans named = { 0 };
         struct spans cancelled = { 0 };
+        struct spans fresh = { 0 };
         struct ranges stale = { 0 };
         struct lease *lease = lease_find(core, held->nonce);
 
@@ -164,19 +196,22 @@ static void keep_or_adopt(struct core *core, struct worker *worker, const struct
                             lease->epoch == held->epoch && lease_has(lease, LEASE_OUT, at) &&
                             !spans_find(lease->kept, at))
                                 spans_add(lease->kept, (struct span){ .lo = at, .hi = at });
-                        else if (!adopt_one(core, worker, job, at, held))
+                        else if (!adopt_one(core, worker, job, at, held, &fresh))
                                 index_ranges(&job->indexes, at, at, &stale);
                         lease = lease_find(core, held->nonce);
                         if (lease && lease_has(lease, LEASE_CANCELLED, at))
                                 spans_add(&cancelled, (struct span){ .lo = at, .hi = at });
                 }
         }
+        if (lease && fresh.count > 0)
+                write_adopted(core, lease, &fresh);
         if (lease && lease->worker == worker && held->has_started_ago_us)
                 lease_started(core, lease, &named, core->wall_us - (int64_t)held->started_ago_us);
         if (lease && lease->worker == worker && cancelled.count > 0)
                 lease_stop(core, lease, &cancelled, TASK_REASON_CANCELLED);
         tell_stop(core, worker, held, &stale);
         ranges_done(&stale);
+        spans_done(&fresh);
         spans_done(&cancelled);
         spans_done(&named);
 }
@@ -205,7 +240,10 @@ static void give_up_unnamed(struct core *core, struct worker *worker, bool fresh
                 struct spans kept = { 0 };
                 struct spans ignored = { 0 };
 
-                lease_collect(lease, &out);
+                /* Told on this very connection: it may not have read that yet when it said ready. */
+                if (lease->told_in.n != worker->session.n)
+                        lease_collect(lease, &out);
+                lease->told_in = worker->session;
                 if (lease->kept)
                         spans_move(lease->kept, &kept);
                 free(lease->kept);
@@ -276,7 +314,7 @@ static void end_or_again(struct core *core, struct job *job, const struct span *
                         tasks_write_state(core, job, &which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                           NULL);
                 }
-                tasks_again(core, job, &which, &counts);
+                tasks_again(core, job, &which, &counts, true);
         }
         spans_done(&which);
 }
@@ -286,6 +324,8 @@ static void release(struct core *core, struct job *job)
         struct spans limbo = job->limbo;
 
         job->limbo = (struct spans){ 0 };
+        job->floor_epoch = core->settings.epoch;
+        job_set_dirty(core, job);
         for (size_t i = limbo.head; i < limbo.n; i++)
                 end_or_again(core, job, &limbo.list[i]);
         spans_done(&limbo);

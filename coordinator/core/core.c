@@ -19,6 +19,7 @@
 #include "core/rows.h"
 #include "core/submit.h"
 #include "core/sweep.h"
+#include "core/tasks.h"
 #include "core/watch.h"
 #include "core/worker.h"
 
@@ -27,19 +28,11 @@
 #define PULSE_US US_PER_S
 #define STALL_US (3 * US_PER_S)
 
-/* How many edges task_state.def has. */
-enum {
-#define EDGE(from, trigger, to) EDGE_##from##_##trigger##_##to,
-#include "core/task_state.def"
-#undef EDGE
-        EDGE_COUNT
-};
-
 struct core *core_new(void)
 {
         struct core *core = xcalloc(1, sizeof(*core));
 
-        core->edge_hits = xcalloc(EDGE_COUNT, sizeof(*core->edge_hits));
+        core->edge_hits = job_edge_counters();
         core->next_job = 1;
         core->access.next_principal = 1;
         core->access.next_role = 1;
@@ -219,6 +212,10 @@ static void on_fact(struct core *core, const struct event *event)
         case FACT_ROUND:
                 if (job)
                         round_committed(core, job);
+                break;
+        case FACT_AGAIN:
+                if (job)
+                        tasks_thaw(core, job, fact->n);
                 break;
         }
 }

@@ -31,6 +31,10 @@ int core_direction_of(const struct core *core, const char *public_key, int64_t w
 struct core_numbers {
         uint64_t workers, sessions, jobs_unfinished, tasks_granted, tasks_queued, events, grants, ends;
 };
-struct core_numbers core_numbers(const struct core *core);
+struct core_numbers core_numbers(const struct core *core); /* O(unfinished jobs) */
+
+/* How often tasks took each edge of task_state.def, for the simulation. The name is NULL beyond the last. */
+uint64_t core_edge_hits(const struct core *core, size_t edge);
+const char *core_edge_name(size_t edge);
 
 #endif

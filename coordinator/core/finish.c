@@ -222,7 +222,7 @@ static void end_again(struct core *core, struct lease *lease, const struct rec_t
         if (ran || group->started > 0 || counts.attempt > 0)
                 tasks_write_state(core, job, &group->which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                   NULL);
-        tasks_again(core, job, &group->which, &counts);
+        tasks_again(core, job, &group->which, &counts, ran);
 }
 
 static void learn_run_time(struct core *core, struct job *job, const struct rec_task_end *said, uint64_t n)

@@ -22,11 +22,28 @@ static const struct edge {
         enum task_status from;
         enum trigger trigger;
         enum task_status to;
+        const char *name;
 } edges[] = {
-#define EDGE(from, trigger, to) { TASK_STATUS_##from, TRIGGER_##trigger, TASK_STATUS_##to },
+#define EDGE(from, trigger, to)                                                                              \
+        { TASK_STATUS_##from, TRIGGER_##trigger, TASK_STATUS_##to, #from " " #trigger " " #to },
 #include "core/task_state.def"
 #undef EDGE
 };
+
+uint64_t *job_edge_counters(void)
+{
+        return xcalloc(ARRAY_LEN(edges), sizeof(uint64_t));
+}
+
+uint64_t core_edge_hits(const struct core *core, size_t edge)
+{
+        return edge < ARRAY_LEN(edges) ? core->edge_hits[edge] : 0;
+}
+
+const char *core_edge_name(size_t edge)
+{
+        return edge < ARRAY_LEN(edges) ? edges[edge].name : NULL;
+}
 
 struct job *job_find(const struct core *core, uint64_t id)
 {
@@ -159,6 +176,7 @@ void job_free(struct core *core, struct job *job)
 {
         struct lease *lease, *next_lease;
         struct ack *ack, *next_ack;
+        struct thaw *thaw, *next_thaw;
 
         job_unlink(core, job);
         DL_FOREACH_SAFE2(job->leases, lease, next_lease, job_next)
@@ -170,7 +188,12 @@ void job_free(struct core *core, struct job *job)
         LL_FOREACH_SAFE (job->acks, ack, next_ack)
                 free(ack);
         owner_unref(core, job->owner);
+        LL_FOREACH_SAFE (job->thaws, thaw, next_thaw) {
+                spans_done(&thaw->which);
+                free(thaw);
+        }
         spans_done(&job->again);
+        spans_done(&job->cool);
         spans_done(&job->limbo);
         spans_done(&job->adopted);
         spans_done(&job->round);
@@ -256,7 +279,7 @@ enum task_status job_status(const struct job *job)
 static uint32_t lowest_open(const struct job *job)
 {
         uint32_t low = spans_skip(&job->gone, job->cursor);
-        const struct spans *sets[] = { &job->again, &job->limbo, &job->sweep, &job->round };
+        const struct spans *sets[] = { &job->again, &job->cool, &job->limbo, &job->sweep, &job->round };
         const struct lease *lease;
 
         DL_FOREACH2(job->leases, lease, job_next)
@@ -293,6 +316,7 @@ void job_state_fill(const struct job *job, struct job_state *state)
                 .ended_us = job->ended_us,
                 .ending = job->ending,
                 .ending_reason = job->ending_reason,
+                .floor_epoch = job->floor_epoch,
         };
 }
 

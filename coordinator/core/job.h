@@ -17,6 +17,7 @@ enum trigger {
         TRIGGER_ROUND,
 };
 
+uint64_t *job_edge_counters(void); /* one an edge of task_state.def, zero; owned by the caller */
 struct job *job_find(const struct core *core, uint64_t id);
 /* A job in memory with all its tasks at home. Takes *take_spec; indexes were made from it. */
 struct job *job_new(struct core *core, struct job_id id, struct principal_id owner,

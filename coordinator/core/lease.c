@@ -222,7 +222,7 @@ static void end_crashed(struct core *core, struct lease *lease, const struct spa
         move(core, job, TRIGGER_AGAIN, job_home(job), started, which->count);
         tasks_write_attempts(core, job, which, &outcome);
         tasks_write_state(core, job, which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts, NULL);
-        tasks_again(core, job, which, &counts);
+        tasks_again(core, job, which, &counts, true);
 }
 
 /* Tasks that never ran. Their attempt number is used up unless the worker never had it. */
@@ -235,7 +235,7 @@ static void end_unstarted(struct core *core, struct lease *lease, const struct s
                 counts.attempt--;
         move(core, job, TRIGGER_AGAIN, job_home(job), drop_all(core, lease, which), which->count);
         tasks_write_state(core, job, which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts, NULL);
-        tasks_again(core, job, which, &counts);
+        tasks_again(core, job, which, &counts, true);
 }
 
 /* presumed: how many tasks may have been running although nobody said so. */

@@ -258,6 +258,7 @@ static void tell(struct core *core, struct worker *worker)
         for (size_t i = 0; i < worker->n_draft; i++) {
                 if (!worker->draft[i])
                         continue;
+                worker->draft[i]->told_in = worker->session;
                 entry_texts_free(worker->draft[i]->texts);
                 worker->draft[i]->texts = NULL;
         }

@@ -68,6 +68,7 @@ void replay_job(struct core *core, struct replay_job *replay)
         job->exist = job->exist_asked = (uint32_t)state->materialised;
         job->ending = state->ending;
         job->ending_reason = state->ending_reason;
+        job->floor_epoch = state->floor_epoch;
         take_counts(job, state);
 }
 

@@ -90,6 +90,7 @@ static struct job *bring_back(struct core *core, struct job_round *round)
         job->spec_bytes = text.n;
         job->submitted_us = row->submitted_us;
         job->started_us = state->started_us;
+        job->floor_epoch = core->settings.epoch;
         job->chunks_total = job->chunks_asked = row->chunks;
         job->cursor = job->mark = job->mark_asked = job->exist = job->exist_asked = job->low = job->tasks;
         job->n[TASK_STATUS_SUCCEEDED] = state->succeeded;

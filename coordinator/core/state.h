@@ -55,6 +55,7 @@ struct lease {
         bool unsent; /* at most once: waits for its attempt to be durable */
         int64_t started_us; /* wall; when the first of them started; 0: none has said so */
         struct entry_texts *texts; /* entries of its tasks, until they are told */
+        struct session_id told_in; /* the connection on which it was granted or named */
         struct spans *kept; /* while its worker says ready: what he still holds of it */
         UT_hash_handle hh; /* by nonce */
         struct lease *job_prev, *job_next, *worker_prev, *worker_next;
@@ -108,6 +109,12 @@ struct entry_chunk { /* opened entries of a job, while they are being granted */
         struct entry_chunk *lru_next, *lru_prev; /* oldest first */
 };
 
+struct thaw { /* positions of job.cool that one commit sets free */
+        uint64_t number;
+        struct spans which;
+        struct thaw *next;
+};
+
 struct ack { /* an answer that waits until a sweep is through */
         struct session_id session;
         uint64_t re;
@@ -147,6 +154,10 @@ struct job {
         uint64_t granted; /* tasks in leases */
         uint64_t granted_queued; /* of them not started */
         struct spans again; /* granted before, waiting to be granted again */
+        struct spans cool; /* the same, once it is committed that their last attempt is used up */
+        struct thaw *thaws; /* ... in the order of the commits */
+        uint64_t n_thaws; /* numbers given so far */
+        uint64_t floor_epoch; /* leases of older epochs are not adopted */
         struct spans limbo; /* below the mark after a restart: a worker may come back with them */
         struct spans adopted; /* taken over by a worker since the restart: a hint for older claims */
         struct spans gone; /* at or above the cursor, but ended or to be ended: never granted */

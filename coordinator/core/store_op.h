@@ -62,6 +62,9 @@ struct job_state {
          * chunks; it survives a restart in Jobs.ending and Jobs.ending_reason. 0: nothing of the kind. */
         enum task_status ending;
         enum task_reason ending_reason;
+        /* Tasks that were granted and forgotten have been granted again in this epoch: a lease of an older epoch is
+         * adopted no more, unless the task's row names its nonce. */
+        uint64_t floor_epoch;
 };
 
 struct store_job_new {

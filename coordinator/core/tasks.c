@@ -94,15 +94,40 @@ void tasks_write_attempts(struct core *core, struct job *job, const struct spans
         }
 }
 
-void tasks_again(struct core *core, struct job *job, const struct spans *which, const struct span *counts)
+void tasks_again(struct core *core, struct job *job, const struct spans *which, const struct span *counts,
+                 bool durable)
 {
+        struct thaw *thaw = durable ? xcalloc(1, sizeof(*thaw)) : NULL;
+
         for (size_t i = which->head; i < which->n; i++) {
                 struct span span = *counts;
 
                 span.note = 0;
                 span.lo = which->list[i].lo;
                 span.hi = which->list[i].hi;
-                spans_add(&job->again, span);
+                spans_add(durable ? &job->cool : &job->again, span);
+                if (thaw)
+                        spans_add(&thaw->which, (struct span){ .lo = span.lo, .hi = span.hi });
         }
+        if (thaw) {
+                thaw->number = ++job->n_thaws;
+                LL_APPEND(job->thaws, thaw);
+                effects_fact(core->out,
+                             (struct fact){ .kind = FACT_AGAIN, .job = job->id, .n = thaw->number });
+        }
+        queue_consider(core, job);
+}
+
+void tasks_thaw(struct core *core, struct job *job, uint64_t number)
+{
+        struct thaw *thaw = job->thaws;
+
+        if (!thaw || thaw->number != number)
+                return;
+        for (size_t i = thaw->which.head; i < thaw->which.n; i++)
+                spans_take(&job->cool, thaw->which.list[i].lo, thaw->which.list[i].hi, &job->again);
+        LL_DELETE(job->thaws, thaw);
+        spans_done(&thaw->which);
+        free(thaw);
         queue_consider(core, job);
 }

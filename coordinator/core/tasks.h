@@ -26,7 +26,10 @@ struct store_task_state *tasks_write_state(struct core *core, struct job *job, c
 /* This attempt is not the newest any more. */
 void tasks_write_attempts(struct core *core, struct job *job, const struct spans *which,
                           const struct outcome *outcome);
-/* Back to what waits for a slot, with these counts. */
-void tasks_again(struct core *core, struct job *job, const struct spans *which, const struct span *counts);
+/* Back to what waits for a slot, with these counts. durable: only when what was written so far is committed, so that a
+ * lease whose attempt is used up can never be adopted after the next one was granted. */
+void tasks_again(struct core *core, struct job *job, const struct spans *which, const struct span *counts,
+                 bool durable);
+void tasks_thaw(struct core *core, struct job *job, uint64_t number); /* that commit happened */
 
 #endif

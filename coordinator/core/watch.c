@@ -100,7 +100,9 @@ static void open_positions(const struct job *job, const struct msg_watch *ask, s
 {
         struct spans asked = { 0 };
         struct spans never = { 0 };
-        const struct spans *sets[] = { &job->again, &job->limbo, &job->sweep, &job->round, &never };
+        const struct spans *sets[] = {
+                &job->again, &job->cool, &job->limbo, &job->sweep, &job->round, &never
+        };
         uint32_t from = spans_skip(&job->gone, job->cursor);
 
         while (from < job->tasks) {

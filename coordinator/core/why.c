@@ -162,7 +162,8 @@ static void why_lease(const struct core *core, const struct lease *lease, uint32
 static void why_task(const struct core *core, const struct job *job, uint32_t at, struct buf *rows)
 {
         CLEANUP_BUF struct buf text = { 0 };
-        const struct span *again = spans_find(&job->again, at);
+        const struct span *cool = spans_find(&job->cool, at);
+        const struct span *again = cool ? cool : spans_find(&job->again, at);
         const struct lease *lease;
 
         DL_FOREACH2(job->leases, lease, job_next)

@@ -146,10 +146,14 @@ void worker_lost(struct core *core, struct worker *worker, const char *why)
 void worker_session_lost(struct core *core, struct session_id session)
 {
         struct worker *worker;
+        struct lease *lease;
 
         HASH_FIND(hh_session, core->sessions, &session.n, sizeof(session.n), worker);
+
         if (!worker)
                 return;
+        DL_FOREACH2(worker->leases, lease, worker_next)
+        lease->told_in.n = 0; /* what was sent last may be lost */
         set_session(core, worker, (struct session_id){ 0 });
         place_worker(core, worker);
 }

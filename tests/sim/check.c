@@ -1,0 +1,81 @@
+/* The end: everything was healed and drained. The numbers are those of the invariants that every test of the whole
+ * system checks too. */
+#include "sim.h"
+
+#include <stdio.h>
+
+typedef unsigned long long ull;
+
+/* 4, 5: what a client was promised is there, whole, once. */
+static void check_promises(struct sim *sim)
+{
+        for (unsigned i = 0; i < SIM_CLIENTS; i++) {
+                for (size_t k = 0; k < sim->clients[i].n; k++) {
+                        const struct sim_submission *one = sim->clients[i].list[k];
+                        const struct sim_job *job = sim_store_job(&sim->store, one->job);
+
+                        if (one->job == 0)
+                                sim_fail(sim, "client %u: %s was never acknowledged", i, one->key);
+                        if (!job || job->loading || job->row.tasks != one->tasks ||
+                            HASH_COUNT(job->rows) != one->tasks)
+                                sim_fail(sim, "job %llu is not there as it was promised", (ull)one->job);
+                        if (one->watched && !one->told_done)
+                                sim_fail(sim, "job %llu: its watcher was never told", (ull)one->job);
+                }
+        }
+}
+
+/* 8: the recorded output is whole, and of the recorded lease. */
+static void check_output(struct sim *sim, const struct sim_job *job, const struct sim_row *row)
+{
+        uint32_t attempt = row->now.attempt;
+        uint32_t seq = 0;
+        const struct sim_data *chunk, *last = NULL;
+        const struct sim_data *result =
+                sim_store_data(&sim->store, job->id, row->index, DATA_KIND_RESULT, attempt, 0, 0);
+
+        if (!result || result->nonce != row->end_nonce)
+                sim_fail(sim, "task %llu.%llu: its result is missing or another's", (ull)job->id,
+                         (ull)row->index);
+        while ((chunk = sim_store_data(&sim->store, job->id, row->index, DATA_KIND_OUTPUT, attempt,
+                                       STREAM_STDOUT, seq))) {
+                if (chunk->nonce != row->end_nonce)
+                        sim_fail(sim, "task %llu.%llu: output of two leases", (ull)job->id, (ull)row->index);
+                last = chunk;
+                seq++;
+        }
+        if (!last || !last->final)
+                sim_fail(sim, "task %llu.%llu: its output has no end", (ull)job->id, (ull)row->index);
+}
+
+/* 1, 3, 6, 7: every task is over, exactly once, and what is recorded happened. */
+static void check_tasks(struct sim *sim)
+{
+        for (const struct sim_job *job = sim->store.jobs; job; job = job->hh.next) {
+                const struct sim_row *row;
+
+                if (job->loading || !sim_job_is_final(job))
+                        sim_fail(sim,
+                                 "job %llu is not over: %llu held, %llu waiting, %llu queued, %llu running",
+                                 (ull)job->id, (ull)job->row.state.held, (ull)job->row.state.waiting,
+                                 (ull)job->row.state.queued, (ull)job->row.state.running);
+                for (row = job->rows; row; row = row->hh.next) {
+                        const struct sim_witness *witness = sim_witness(sim, job->id, row->index);
+
+                        if (!row->final)
+                                sim_fail(sim, "task %llu.%llu is not over", (ull)job->id, (ull)row->index);
+                        if (row->now.status == TASK_STATUS_SUCCEEDED) {
+                                if (witness->starts == 0)
+                                        sim_fail(sim, "task %llu.%llu succeeded and never ran", (ull)job->id,
+                                                 (ull)row->index);
+                                check_output(sim, job, row);
+                        }
+                }
+        }
+}
+
+void sim_check_end(struct sim *sim)
+{
+        check_tasks(sim);
+        check_promises(sim);
+}

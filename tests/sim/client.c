@@ -1,0 +1,376 @@
+/* A client: submits, uploads, acts, watches; one request at a time beside its subscriptions; sends again what was not
+ * answered when its connection broke. Remembers what it was promised. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+void sim_client_init(struct sim *sim, struct sim_client *client, unsigned number)
+{
+        (void)sim;
+        client->number = number;
+        snprintf(client->public_key, sizeof(client->public_key), "client%034u", number);
+}
+
+void sim_client_done(struct sim_client *client)
+{
+        for (size_t i = 0; i < client->n; i++) {
+                struct sim_submission *one = client->list[i];
+
+                buf_done(&one->header);
+                buf_done(&one->body);
+                for (uint32_t k = 0; k < one->n_chunks; k++)
+                        buf_done(&one->chunks[k]);
+                job_spec_free(one->spec);
+                free(one);
+        }
+        buf_done(&client->header);
+        buf_done(&client->body);
+}
+
+/* ------------------------------------------------------------------ descriptions */
+
+static void big_or_small(struct sim *sim, struct rec_job_spec *spec, struct rec_array_part *parts)
+{
+        uint64_t dice = sim_below(sim, 100);
+
+        if (dice < 30)
+                return;
+        parts[0] = (struct rec_array_part){ .lo = 1, .has_lo = true, .has_hi = true };
+        parts[0].hi = dice < 80                  ? 1 + sim_below(sim, 40)
+                      : dice < 97 || !sim->large ? 1 + sim_below(sim, 900)
+                                                 : 45000;
+        spec->array = parts;
+        spec->n_array = 1;
+        spec->is_array = spec->has_is_array = true;
+        if (dice >= 60 && dice < 70) { /* 1-19:2,2-…:4: parts that reach into each other */
+                parts[0].hi = 19;
+                parts[0].step = 2;
+                parts[0].has_step = true;
+                parts[1] = (struct rec_array_part){ .lo = 2,
+                                                    .hi = 2 + 4 * sim_below(sim, 20),
+                                                    .step = 4,
+                                                    .has_lo = true,
+                                                    .has_hi = true,
+                                                    .has_step = true };
+                spec->n_array = 2;
+        }
+}
+
+static void entries(struct sim *sim, struct sim_submission *submission, struct rec_job_spec *spec)
+{
+        spec->n_array = 0;
+        spec->entries = 1 + sim_below(sim, 60);
+        spec->entries_per_chunk = 16;
+        spec->has_entries = spec->has_entries_per_chunk = true;
+        submission->n_chunks = (uint32_t)((spec->entries + 15) / 16);
+        for (uint64_t i = 0; i < spec->entries; i++) {
+                char text[32];
+                uint8_t length[4] = { 0 };
+
+                snprintf(text, sizeof(text), "value %llu", (unsigned long long)i);
+                length[3] = (uint8_t)strlen(text);
+                buf_add(&submission->chunks[i / 16], length, 4);
+                buf_add_str(&submission->chunks[i / 16], text);
+        }
+}
+
+static const struct sim_submission *any_known(struct sim *sim, const struct sim_client *client)
+{
+        const struct sim_submission *one = client->n > 0 ? client->list[sim_below(sim, client->n)] : NULL;
+
+        return one && one->job != 0 ? one : NULL;
+}
+
+static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client,
+                                      struct sim_submission *submission)
+{
+        struct rec_array_part parts[2] = { 0 };
+        struct rec_after after[2] = { 0 };
+        struct rec_job_spec spec = { .type = TASK_TYPE_NOOP, .has_type = true };
+        const struct sim_submission *on;
+
+        big_or_small(sim, &spec, parts);
+        if (sim_below(sim, 8) == 0)
+                entries(sim, submission, &spec);
+        if (sim_below(sim, 3) == 0) {
+                spec.retries = sim_below(sim, 3);
+                spec.has_retries = true;
+        }
+        if (sim_below(sim, 6) == 0) {
+                spec.at_most_once = spec.has_at_most_once = true;
+        }
+        if (sim_below(sim, 10) == 0) {
+                spec.hold = spec.has_hold = true;
+        }
+        if (sim_below(sim, 6) == 0) {
+                spec.max_running = 1 + sim_below(sim, 5);
+                spec.has_max_running = true;
+        }
+        if (sim_below(sim, 4) == 0) {
+                spec.priority = (int64_t)sim_below(sim, 7) - 3;
+                spec.has_priority = true;
+        }
+        if (sim_below(sim, 5) == 0) {
+                spec.cpus = 1 + sim_below(sim, 2);
+                spec.has_cpus = true;
+        }
+        while (spec.n_after < 2 && sim_below(sim, 4) == 0 && (on = any_known(sim, client))) {
+                after[spec.n_after++] = (struct rec_after){ .when = (enum after_when)(1 + sim_below(sim, 3)),
+                                                            .job = on->job,
+                                                            .has_when = true,
+                                                            .has_job = true };
+        }
+        spec.after = after;
+        submission->held = spec.hold;
+        return job_spec_dup(&spec);
+}
+
+/* ------------------------------------------------------------------ requests */
+
+static void request(struct sim *sim, struct sim_client *client, struct msg *msg, struct sim_submission *about)
+{
+        buf_clear(&client->header);
+        buf_clear(&client->body);
+        msg->id = client->request = ++client->next_id;
+        msg_encode(msg, &client->header);
+        if (msg->body_bytes > 0)
+                buf_add(&client->body, msg->body, msg->body_bytes);
+        client->about = about;
+        client->is_submission = msg->kind == MSG_submit || msg->kind == MSG_put;
+        client->sent_us = sim->mono_us;
+        sim_net_send(sim, true, client->session, &client->header, client->body.bytes, client->body.n);
+}
+
+static void submit(struct sim *sim, struct sim_client *client, struct sim_submission *one, bool inline_chunks)
+{
+        struct rec_new_job rec = { .key = one->key, .n_key = strlen(one->key), .spec = &one->spec->spec };
+        struct msg msg = { .kind = MSG_submit };
+        int64_t sizes[8];
+        CLEANUP_BUF struct buf body = { 0 };
+
+        for (uint32_t k = 0; inline_chunks && k < one->n_chunks; k++) {
+                sizes[k] = (int64_t)one->chunks[k].n;
+                buf_add(&body, one->chunks[k].bytes, one->chunks[k].n);
+        }
+        rec.chunks = sizes;
+        rec.n_chunks = inline_chunks ? one->n_chunks : 0;
+        msg.u.submit.jobs = &rec;
+        msg.u.submit.n_jobs = 1;
+        msg.body = body.n > 0 ? body.bytes : NULL;
+        msg.body_bytes = body.n;
+        request(sim, client, &msg, one);
+}
+
+static void submit_new(struct sim *sim, struct sim_client *client)
+{
+        struct sim_submission *one;
+
+        if (client->n == ARRAY_LEN(client->list))
+                return;
+        one = xcalloc(1, sizeof(*one));
+        snprintf(one->key, sizeof(one->key), "key-%zu", client->n);
+        one->spec = make_spec(sim, client, one);
+        client->list[client->n++] = one;
+        submit(sim, client, one, sim_chance(sim, 50));
+}
+
+static void put(struct sim *sim, struct sim_client *client, struct sim_submission *one, uint64_t no)
+{
+        struct msg msg = { .kind = MSG_put };
+
+        if (no >= one->n_chunks)
+                sim_fail(sim, "the core wants chunk %llu of %u", (unsigned long long)no, one->n_chunks);
+        msg.u.put.key = one->key;
+        msg.u.put.n_key = strlen(one->key);
+        msg.u.put.no = no;
+        msg.u.put.has_no = true;
+        msg.body = one->chunks[no].bytes;
+        msg.body_bytes = one->chunks[no].n;
+        request(sim, client, &msg, one);
+}
+
+static void act(struct sim *sim, struct sim_client *client, struct sim_submission *one)
+{
+        struct range range = { 1 + sim_below(sim, 50), 0 };
+        struct msg msg = { 0 };
+        uint64_t dice = sim_below(sim, 100);
+
+        range.hi = range.lo + sim_below(sim, 100);
+        if (dice < 20) {
+                msg.kind = MSG_cancel;
+                msg.u.cancel = (struct msg_cancel){
+                        .job = one->job, .has_job = true, .ranges = &range, .n_ranges = dice < 14 ? 1 : 0
+                };
+        } else if (dice < 35) {
+                msg.kind = MSG_hold;
+                msg.u.hold = (struct msg_hold){ .job = one->job, .has_job = true };
+                one->held = true;
+        } else if (dice < 55) {
+                msg.kind = MSG_release;
+                msg.u.release = (struct msg_release){ .job = one->job, .has_job = true };
+        } else if (dice < 75) {
+                msg.kind = MSG_retry;
+                msg.u.retry = (struct msg_retry){ .job = one->job,
+                                                  .has_job = true,
+                                                  .ranges = &range,
+                                                  .n_ranges = dice < 62 ? 1 : 0,
+                                                  .failed = dice % 2,
+                                                  .has_failed = true };
+        } else if (dice < 90) {
+                msg.kind = MSG_set;
+                msg.u.set = (struct msg_set){ .job = one->job,
+                                              .has_job = true,
+                                              .priority = (int64_t)sim_below(sim, 11) - 5,
+                                              .has_priority = true,
+                                              .max_running = sim_below(sim, 4),
+                                              .has_max_running = true };
+        } else {
+                msg.kind = MSG_why;
+                msg.u.why = (struct msg_why){ .job = one->job, .has_job = true };
+        }
+        request(sim, client, &msg, one);
+}
+
+static void watch(struct sim *sim, struct sim_client *client, struct sim_submission *one)
+{
+        struct msg msg = { .kind = MSG_watch, .id = ++client->next_id };
+        CLEANUP_BUF struct buf header = { 0 };
+
+        one->watched = true;
+        one->watch_id = msg.id;
+        msg.u.watch = (struct msg_watch){
+                .job = one->job, .has_job = true, .progress = one->job % 3 == 0, .has_progress = true
+        };
+        msg_encode(&msg, &header);
+        sim_net_send(sim, true, client->session, &header, NULL, 0);
+}
+
+static void release_held(struct sim *sim, struct sim_client *client)
+{
+        for (size_t i = 0; i < client->n; i++) {
+                struct sim_submission *one = client->list[i];
+                struct msg msg = { .kind = MSG_release };
+
+                if (!one->held || one->job == 0)
+                        continue;
+                one->held = false;
+                msg.u.release = (struct msg_release){ .job = one->job, .has_job = true };
+                request(sim, client, &msg, one);
+                return;
+        }
+}
+
+static void resend_all(struct sim *sim, struct sim_client *client)
+{
+        if (client->request != 0)
+                sim_net_send(sim, true, client->session, &client->header, client->body.bytes, client->body.n);
+        for (size_t i = 0; i < client->n; i++) {
+                if (client->list[i]->watched && !client->list[i]->told_done)
+                        watch(sim, client, client->list[i]);
+        }
+}
+
+/* What was submitted and never acknowledged is asked for again. */
+static bool finish_submission(struct sim *sim, struct sim_client *client)
+{
+        for (size_t i = 0; i < client->n; i++) {
+                if (client->list[i]->job != 0)
+                        continue;
+                submit(sim, client, client->list[i], true);
+                return true;
+        }
+        return false;
+}
+
+void sim_client_step(struct sim *sim, struct sim_client *client)
+{
+        struct sim_submission *one;
+
+        if (client->session.n == 0) {
+                if (!sim->core)
+                        return;
+                client->session = sim_net_open(sim);
+                resend_all(sim, client);
+                return;
+        }
+        if (client->request != 0)
+                return;
+        if (sim->healing) {
+                if (!finish_submission(sim, client))
+                        release_held(sim, client);
+                return;
+        }
+        one = (struct sim_submission *)(uintptr_t)any_known(sim, client);
+        if (sim_chance(sim, 25))
+                submit_new(sim, client);
+        else if (one && !one->watched)
+                watch(sim, client, one);
+        else if (one && sim_chance(sim, 40))
+                act(sim, client, one);
+        else if (one && sim_chance(sim, 10))
+                submit(sim, client, one, true); /* the same again */
+}
+
+void sim_client_disconnect(struct sim *sim, struct sim_client *client)
+{
+        if (client->session.n != 0)
+                sim_net_close(sim, client->session);
+        client->session.n = 0;
+}
+
+/* ------------------------------------------------------------------ answers */
+
+static void on_submitted(struct sim *sim, struct sim_client *client, const struct msg *msg)
+{
+        struct sim_submission *one = client->about;
+        const struct rec_submitted_job *job = &msg->u.submitted.jobs[0];
+        const struct sim_job *stored = sim_store_job(&sim->store, job->job);
+
+        if (one->job != 0 && one->job != job->job)
+                sim_fail(sim, "one key, two jobs: %llu and %llu", (unsigned long long)one->job,
+                         (unsigned long long)job->job);
+        if (!stored || stored->loading || stored->row.tasks != job->tasks)
+                sim_fail(sim, "job %llu was acknowledged and is not stored", (unsigned long long)job->job);
+        one->job = job->job;
+        one->tasks = job->tasks;
+}
+
+static void on_event(struct sim *sim, struct sim_client *client, const struct msg *msg)
+{
+        for (size_t i = 0; i < client->n; i++) {
+                struct sim_submission *one = client->list[i];
+
+                if (!one->watched || one->watch_id != msg->re || !msg->u.event.done)
+                        continue;
+                one->told_done = true;
+                if (!sim_store_job(&sim->store, one->job)->row.state.ended_us &&
+                    sim_store_job(&sim->store, one->job)->row.state.floor_epoch != sim->store.epoch)
+                        sim_fail(sim, "job %llu is said to be done and is not", (unsigned long long)one->job);
+        }
+}
+
+void sim_client_receive(struct sim *sim, struct sim_client *client, struct msg *msg)
+{
+        if (msg->kind == MSG_event) {
+                on_event(sim, client, msg);
+                return;
+        }
+        if (msg->re != client->request || client->request == 0)
+                return;
+        client->request = 0;
+        if (msg->kind == MSG_submitted) {
+                on_submitted(sim, client, msg);
+        } else if (msg->kind == MSG_stored) {
+                put(sim, client, client->about, msg->u.stored.upto);
+        } else if (msg->kind == MSG_refused && msg->u.refused.code != ERR_RETRY_LATER &&
+                   msg->u.refused.code != ERR_NOT_FOUND) {
+                sim_fail(sim, "the core refuses: %s", msg->u.refused.text);
+        } else if (msg->kind == MSG_refused && msg->u.refused.code == ERR_NOT_FOUND &&
+                   !client->is_submission) {
+                sim_fail(sim, "an acknowledged job is not found: %s", client->header.bytes);
+        }
+}

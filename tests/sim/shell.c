@@ -1,0 +1,302 @@
+/* What app.c does, without sockets and without a database: one open batch, one in flight, sends and facts after the
+ * commit, replay after a crash. */
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "core/state.h"
+
+static void batch_done(struct sim_batch *batch)
+{
+        struct store_op *op;
+        struct sim_send *send, *next;
+
+        while ((op = batch->ops)) {
+                batch->ops = op->next;
+                store_op_free(op);
+        }
+        LL_FOREACH_SAFE (batch->sends, send, next) {
+                buf_done(&send->header);
+                shared_bytes_unref(send->body);
+                free(send);
+        }
+        free(batch->facts.list);
+        memset(batch, 0, sizeof(*batch));
+}
+
+static void note_run(struct sim *sim, const struct buf *header)
+{
+        CLEANUP_WITH(msg_free) struct msg *msg = NULL;
+        uint64_t id;
+
+        if (!strstr(header->bytes, "\"run\""))
+                return;
+        msg = msg_decode(MSG_S2W, header->bytes, header->n, NULL, 0, &id, NULL);
+        if (!msg || msg->kind != MSG_run)
+                return;
+        for (size_t g = 0; g < msg->u.run.n_grants; g++) {
+                const struct rec_grant *grant = &msg->u.run.grants[g];
+
+                for (size_t r = 0; r < grant->n_ranges; r++) {
+                        for (uint64_t i = grant->ranges[r].lo; i <= grant->ranges[r].hi; i++) {
+                                struct sim_witness *witness = sim_witness(sim, grant->job, i);
+                                uint64_t epoch = msg->u.run.epoch;
+
+                                if (epoch < witness->epoch ||
+                                    (epoch == witness->epoch && grant->attempt < witness->attempt))
+                                        sim_fail(sim,
+                                                 "task %llu.%llu: an older lease was granted after a newer",
+                                                 (unsigned long long)grant->job, (unsigned long long)i);
+                                witness->epoch = epoch;
+                                witness->attempt = grant->attempt;
+                                witness->nonce = grant->nonce;
+                        }
+                }
+        }
+}
+
+static void send_now(struct sim *sim, struct session_id to, const struct buf *header,
+                     const struct shared_bytes *body)
+{
+        note_run(sim, header);
+        /* A peer that does not read: the message is dropped, and the session is reported lost. */
+        if (!sim->healing && sim_below(sim, 2000) == 0) {
+                struct event event = { .kind = EVENT_SESSION_LOST, .u.session = to };
+
+                sim_shell_event(sim, &event);
+                return;
+        }
+        sim_net_send(sim, false, to, header, body ? body->bytes : NULL, body ? body->n : 0);
+}
+
+static void add_op(struct sim_batch *batch, struct store_op *op)
+{
+        LL_APPEND(batch->ops, op);
+        batch->n_ops++;
+}
+
+static void add_send(struct sim_batch *batch, struct effect *effect)
+{
+        struct sim_send *send = xcalloc(1, sizeof(*send));
+
+        send->to = effect->u.send.to;
+        send->header = effect->u.send.header;
+        send->body = STEAL(effect->u.send.body);
+        memset(&effect->u.send.header, 0, sizeof(effect->u.send.header));
+        LL_APPEND(batch->sends, send);
+}
+
+static void answer_watch(struct sim *sim, const struct read_request *read)
+{
+        const struct sim_job *job = sim_store_job(&sim->store, read->msg->u.watch.job);
+        struct msg msg = { .kind = MSG_event, .re = read->re };
+        CLEANUP_BUF struct buf header = { 0 };
+
+        if (!job || job->loading)
+                sim_fail(sim, "a watch on job %llu, which is not there",
+                         (unsigned long long)read->msg->u.watch.job);
+        msg.u.event.job = job->id;
+        msg.u.event.has_job = true;
+        msg.u.event.status = job->row.state.status;
+        msg.u.event.has_status = true;
+        msg.u.event.done = msg.u.event.has_done = sim_job_is_final(job);
+        msg_encode(&msg, &header);
+        sim_net_send(sim, false, read->session, &header, NULL, 0);
+}
+
+static void carry_out(struct sim *sim, struct effects *effects)
+{
+        for (size_t i = 0; i < effects->n; i++) {
+                struct effect *effect = &effects->list[i];
+
+                switch (effect->kind) {
+                case EFFECT_STORE:
+                        add_op(&sim->open, STEAL(effect->u.store));
+                        break;
+                case EFFECT_SEND_NOW:
+                        send_now(sim, effect->u.send.to, &effect->u.send.header, effect->u.send.body);
+                        break;
+                case EFFECT_SEND_ON_COMMIT:
+                        add_send(&sim->open, effect);
+                        break;
+                case EFFECT_FACT:
+                        GROW(sim->open.facts.list, sim->open.facts.cap, sim->open.facts.n + 1);
+                        sim->open.facts.list[sim->open.facts.n++] = effect->u.fact;
+                        break;
+                case EFFECT_READ:
+                        if (effect->u.read->watch_answer)
+                                answer_watch(sim, effect->u.read);
+                        break;
+                case EFFECT_LOAD:
+                        if (sim->n_loads == ARRAY_LEN(sim->loads))
+                                sim_fail(sim, "too many loads");
+                        sim->loads[sim->n_loads].job = effect->u.load.job;
+                        sim->loads[sim->n_loads].round = effect->u.load.round;
+                        sim->loads[sim->n_loads++].chunk = effect->u.load.chunk;
+                        break;
+                case EFFECT_KEY:
+                        break;
+                case EFFECT_STOP:
+                        sim_fail(sim, "the core wants to stop: %s", effect->u.stop.text);
+                }
+        }
+}
+
+void sim_shell_event(struct sim *sim, struct event *event)
+{
+        struct effects effects = { 0 };
+
+        if (!sim->core)
+                return;
+        event->mono_us = sim->mono_us;
+        event->wall_us = sim->wall_us;
+        event->random = sim_random(sim);
+        core_step(sim->core, event, &effects);
+        carry_out(sim, &effects);
+        effects_done(&effects);
+}
+
+/* Stands for SHA-256: equal for equal bytes, and that is all that the core uses. */
+static void digest_of(const void *bytes, size_t n, uint8_t *out, size_t out_bytes)
+{
+        uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+        for (size_t i = 0; i < n; i++)
+                h = (h ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
+        for (size_t i = 0; i < out_bytes; i++, h = h * 31 + 7)
+                out[i] = (uint8_t)(h >> 32);
+}
+
+static void hash_message(const struct msg *msg, struct event *event, uint8_t (*keys)[16],
+                         uint8_t (*digests)[32])
+{
+        size_t n = msg->kind == MSG_submit ? msg->u.submit.n_jobs : msg->kind == MSG_put ? 1 : 0;
+
+        for (size_t i = 0; i < n && i < 16; i++) {
+                const char *key = msg->kind == MSG_put ? msg->u.put.key : msg->u.submit.jobs[i].key;
+
+                digest_of(key, strlen(key), keys[i], 16);
+                if (msg->kind == MSG_submit) {
+                        CLEANUP_BUF struct buf text = { 0 };
+
+                        job_spec_encode(msg->u.submit.jobs[i].spec, &text);
+                        digest_of(text.bytes, text.n, digests[i], 32);
+                }
+        }
+        event->u.message.key_hash = (const uint8_t(*)[16])keys;
+        event->u.message.digest = (const uint8_t(*)[32])digests;
+        event->u.message.n_hashes = n;
+}
+
+void sim_shell_message(struct sim *sim, struct session_id session, const char *public_key, bool worker,
+                       const struct buf *header, const void *body, size_t body_bytes)
+{
+        struct event event = { .kind = EVENT_MESSAGE };
+        struct err err = { 0 };
+        uint8_t keys[16][16], digests[16][32];
+        uint64_t id;
+        struct msg *msg;
+
+        if (!sim->core)
+                return;
+        msg = msg_decode(worker ? MSG_W2S : MSG_C2S, header->bytes, header->n, body, body_bytes, &id, &err);
+        if (!msg)
+                sim_fail(sim, "a message of ours cannot be decoded: %s: %s", err.text, header->bytes);
+        event.u.message.session = session;
+        strcpy(event.u.message.public_key, public_key);
+        event.u.message.msg = msg;
+        event.u.message.direction = worker ? MSG_W2S : MSG_C2S;
+        hash_message(msg, &event, keys, digests);
+        sim_shell_event(sim, &event);
+        msg_free(event.u.message.msg);
+}
+
+/* Hand the open batch to the store, which works on it until sim_shell_commit. */
+void sim_shell_hand_over(struct sim *sim)
+{
+        struct effects effects = { 0 };
+
+        if (!sim->core || sim->in_flight ||
+            (sim->open.n_ops == 0 && !core_dirty(sim->core) && sim->open.facts.n == 0 && !sim->open.sends))
+                return;
+        core_flush(sim->core, &effects);
+        carry_out(sim, &effects);
+        effects_done(&effects);
+        sim->flight = sim->open;
+        memset(&sim->open, 0, sizeof(sim->open));
+        sim->in_flight = true;
+}
+
+static void apply_all(struct sim *sim, struct sim_batch *batch)
+{
+        struct store_op *op;
+
+        LL_FOREACH (batch->ops, op)
+                sim_store_apply(sim, op);
+        sim->store.n_commits++;
+        sim_store_check_counts(sim);
+}
+
+void sim_shell_commit(struct sim *sim)
+{
+        struct sim_batch batch = sim->flight;
+        struct sim_send *send;
+
+        if (!sim->in_flight)
+                return;
+        memset(&sim->flight, 0, sizeof(sim->flight));
+        sim->in_flight = false;
+        apply_all(sim, &batch);
+        LL_FOREACH (batch.sends, send)
+                send_now(sim, send->to, &send->header, send->body);
+        for (size_t i = 0; i < batch.facts.n; i++) {
+                struct event event = { .kind = EVENT_FACT };
+
+                event.u.fact.fact = batch.facts.list[i];
+                if (event.u.fact.fact.op)
+                        event.u.fact.answer = event.u.fact.fact.op->answer;
+                sim_shell_event(sim, &event);
+        }
+        batch_done(&batch);
+}
+
+void sim_shell_start(struct sim *sim)
+{
+        struct event event = { .kind = EVENT_REPLAY_DONE };
+
+        sim->store.epoch++;
+        sim->core = core_new();
+        sim_store_replay(sim);
+        event.u.settings = (struct core_settings){
+                .epoch = sim->store.epoch,
+                .install = "sim",
+                .next_job = 1,
+                .lease_ms = SIM_LEASE_MS,
+                .reconnect_ms = 900000,
+                .heartbeat_ms = SIM_HEARTBEAT_MS,
+                .tasks_per_job_max = 1000000,
+                .unfinished_jobs_max = 2000,
+                .upload_ms = 3600000,
+        };
+        for (const struct sim_job *job = sim->store.jobs; job; job = job->hh.next)
+                event.u.settings.next_job = MAX(event.u.settings.next_job, job->id + 1);
+        sim_shell_event(sim, &event);
+}
+
+void sim_shell_crash(struct sim *sim, bool commit)
+{
+        if (!sim->core)
+                return;
+        if (sim->in_flight && commit)
+                apply_all(sim, &sim->flight);
+        batch_done(&sim->flight);
+        batch_done(&sim->open);
+        sim->in_flight = false;
+        for (size_t i = 0; sim->core && i < ARRAY_LEN(sim->edge_hits); i++)
+                sim->edge_hits[i] += core_edge_hits(sim->core, i);
+        core_free(sim->core);
+        sim->core = NULL;
+        sim->n_loads = 0;
+}

@@ -1,0 +1,669 @@
+/* The store of the simulation: tables in memory with the rules of the real one. An operation that the real store would
+ * refuse (a final row changed, a key twice, a row that is not there) fails the run. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+typedef unsigned long long ull;
+
+struct sim_job *sim_store_job(const struct sim_store *store, uint64_t id)
+{
+        struct sim_job *job;
+
+        HASH_FIND(hh, store->jobs, &id, sizeof(id), job);
+        return job;
+}
+
+static struct sim_job *get(struct sim *sim, struct job_id id)
+{
+        struct sim_job *job = sim_store_job(&sim->store, id.n);
+
+        if (!job)
+                sim_fail(sim, "an operation on job %llu, which is not there", (ull)id.n);
+        if (!job->touched) {
+                job->touched = true;
+                LL_PREPEND2(sim->store.touched, job, next_touched);
+        }
+        return job;
+}
+
+static struct sim_row *row_find(const struct sim_job *job, uint64_t index)
+{
+        struct sim_row *row;
+
+        HASH_FIND(hh, job->rows, &index, sizeof(index), row);
+        return row;
+}
+
+static struct sim_row *row_get(struct sim *sim, const struct sim_job *job, uint64_t index)
+{
+        struct sim_row *row = row_find(job, index);
+
+        if (!row)
+                sim_fail(sim, "task %llu.%llu has no row", (ull)job->id, (ull)index);
+        return row;
+}
+
+static void job_free(struct sim_store *store, struct sim_job *job)
+{
+        struct sim_row *row, *next;
+        struct sim_attempt *attempt, *next_attempt;
+
+        HASH_ITER (hh, job->rows, row, next) {
+                HASH_DELETE(hh, job->rows, row);
+                free(row);
+        }
+        HASH_ITER (hh, job->attempts, attempt, next_attempt) {
+                HASH_DELETE(hh, job->attempts, attempt);
+                free(attempt);
+        }
+        for (uint32_t i = 0; i < job->n_chunks; i++)
+                buf_done(&job->chunks[i]);
+        free(job->chunks);
+        indexes_done(&job->indexes);
+        job_spec_free(job->row.spec);
+        HASH_DELETE(hh, store->jobs, job);
+        free(job);
+}
+
+void sim_store_free(struct sim_store *store)
+{
+        struct sim_job *job, *next;
+        struct sim_data *data, *next_data;
+
+        HASH_ITER (hh, store->jobs, job, next)
+                job_free(store, job);
+        HASH_ITER (hh, store->data, data, next_data) {
+                HASH_DELETE(hh, store->data, data);
+                free(data);
+        }
+}
+
+bool sim_job_is_final(const struct sim_job *job)
+{
+        const struct job_state *s = &job->row.state;
+
+        return !job->loading && s->held + s->waiting + s->queued + s->running == 0;
+}
+
+/* ------------------------------------------------------------------ jobs */
+
+static void job_new(struct sim *sim, const struct store_job_new *new)
+{
+        struct sim_job *job;
+
+        for (job = sim->store.jobs; job; job = job->hh.next) {
+                if (job->row.owner.n == new->owner.n && memcmp(job->row.key_hash, new->key_hash, 16) == 0)
+                        sim_fail(sim, "two jobs for one idempotency key");
+        }
+        if (sim_store_job(&sim->store, new->job.n))
+                sim_fail(sim, "job %llu twice", (ull) new->job.n);
+        job = xcalloc(1, sizeof(*job));
+        job->id = new->job.n;
+        job->row = *new;
+        job->row.spec = job_spec_dup(&new->spec->spec);
+        job->loading = new->loading;
+        if (indexes_init(&job->indexes, &job->row.spec->spec, 10000000, NULL) < 0)
+                sim_fail(sim, "a stored array that is not sound");
+        job->n_chunks = new->chunks;
+        job->chunks = xcalloc(MAX(job->n_chunks, 1u), sizeof(*job->chunks));
+        HASH_ADD(hh, sim->store.jobs, id, sizeof(job->id), job);
+}
+
+static void job_chunk(struct sim *sim, const struct store_chunk *chunk)
+{
+        struct sim_job *job = get(sim, chunk->job);
+
+        if (chunk->no >= job->n_chunks || job->chunks[chunk->no].n > 0)
+                sim_fail(sim, "chunk %u of job %llu twice or beyond", chunk->no, (ull)job->id);
+        buf_add(&job->chunks[chunk->no], chunk->bytes, chunk->n_bytes);
+}
+
+static void tasks_new(struct sim *sim, const struct store_tasks_new *new)
+{
+        struct sim_job *job = get(sim, new->job);
+
+        if (new->n > 20000)
+                sim_fail(sim, "too many rows at once");
+        for (uint64_t i = 0; i < new->n; i++) {
+                struct sim_row *row = xcalloc(1, sizeof(*row));
+
+                row->index = new->first + i *new->step;
+                row->now.status = new->status;
+                if (row_find(job, row->index))
+                        sim_fail(sim, "task %llu.%llu has two rows", (ull)job->id, (ull)row->index);
+                HASH_ADD(hh, job->rows, index, sizeof(row->index), row);
+                job->n_status[new->status]++;
+        }
+}
+
+static void change(struct sim_job *job, struct sim_row *row, enum task_status status)
+{
+        job->n_status[row->now.status]--;
+        job->n_status[status]++;
+        row->now.status = status;
+        row->final = task_status_is_final(status);
+}
+
+static void task_state(struct sim *sim, const struct store_task_state *state)
+{
+        struct sim_job *job = get(sim, state->job);
+
+        for (size_t r = 0; r < state->n_indexes; r++) {
+                for (uint64_t i = state->indexes[r].lo; i <= state->indexes[r].hi; i++) {
+                        struct sim_row *row = row_get(sim, job, i);
+
+                        if (row->final)
+                                sim_fail(sim, "task %llu.%llu is final and would change", (ull)job->id,
+                                         (ull)i);
+                        if (state->attempt < row->now.attempt && row->now.nonce == 0)
+                                sim_fail(sim, "task %llu.%llu: its attempt goes back", (ull)job->id, (ull)i);
+                        change(job, row, state->status);
+                        row->now = *state;
+                        row->now.indexes = NULL;
+                }
+        }
+}
+
+static bool came_from_worker(const struct store_task_end *end)
+{
+        return end->nonce != 0 && end->reason != TASK_REASON_CRASH_LIMIT &&
+               (end->status == TASK_STATUS_SUCCEEDED || end->status == TASK_STATUS_FAILED ||
+                end->status == TASK_STATUS_TIMEOUT || end->status == TASK_STATUS_OOM);
+}
+
+static void task_end(struct sim *sim, const struct store_task_end *end)
+{
+        struct sim_job *job = get(sim, end->job);
+        uint64_t n = 0;
+
+        for (size_t r = 0; r < end->n_indexes; r++) {
+                for (uint64_t i = end->indexes[r].lo; i <= end->indexes[r].hi; i++, n++) {
+                        struct sim_row *row = row_get(sim, job, i);
+                        const struct sim_witness *witness = sim_witness(sim, job->id, i);
+
+                        if (row->final)
+                                sim_fail(sim, "task %llu.%llu ends twice", (ull)job->id, (ull)i);
+                        if (came_from_worker(end) && witness->nonce != end->nonce)
+                                sim_fail(
+                                        sim,
+                                        "task %llu.%llu: the recorded result is not that of the newest lease",
+                                        (ull)job->id, (ull)i);
+                        change(job, row, end->status);
+                        row->now.attempt = end->attempt;
+                        row->now.reason = end->reason;
+                        row->end_nonce = end->nonce;
+                        sim->n_ends++;
+                }
+        }
+        if (n != end->n_tasks || (end->n_values != 1 && end->n_values != n))
+                sim_fail(sim, "an end of %llu tasks names %llu", (ull)end->n_tasks, (ull)n);
+}
+
+static void attempt(struct sim *sim, const struct store_attempt *new)
+{
+        struct sim_job *job = get(sim, new->job);
+        struct sim_attempt *row = xcalloc(1, sizeof(*row)), *old;
+
+        row->key = new->index << 16 | new->attempt;
+        HASH_FIND(hh, job->attempts, &row->key, sizeof(row->key), old);
+        if (old)
+                sim_fail(sim, "attempt %u of task %llu.%llu twice", new->attempt, (ull)job->id,
+                         (ull) new->index);
+        HASH_ADD(hh, job->attempts, key, sizeof(row->key), row);
+}
+
+static void new_round(struct sim *sim, const struct store_round *round)
+{
+        struct sim_job *job = get(sim, round->job);
+
+        for (size_t r = 0; r < round->n_indexes; r++) {
+                for (uint64_t i = round->indexes[r].lo; i <= round->indexes[r].hi; i++) {
+                        struct sim_row *row = row_get(sim, job, i);
+                        uint32_t number = row->now.attempt;
+                        struct store_attempt old = { .job = round->job, .index = i, .attempt = number };
+                        uint64_t key = i << 16 | number;
+                        struct sim_attempt *known;
+
+                        if (!row->final || row->now.status == TASK_STATUS_SUCCEEDED)
+                                sim_fail(sim, "a new round for task %llu.%llu, which is not over",
+                                         (ull)job->id, (ull)i);
+                        HASH_FIND(hh, job->attempts, &key, sizeof(key), known);
+                        if (number > 0 && !known)
+                                attempt(sim, &old);
+                        change(job, row, TASK_STATUS_QUEUED);
+                        memset(&row->now, 0, sizeof(row->now));
+                        row->now.status = TASK_STATUS_QUEUED;
+                        row->now.attempt = number;
+                }
+        }
+}
+
+/* ------------------------------------------------------------------ data */
+
+static void data_key(char *out, size_t size, uint64_t job, uint64_t index, enum data_kind kind,
+                     uint32_t number, uint32_t part, uint32_t seq)
+{
+        memset(out, 0, size);
+        snprintf(out, size, "%llu/%llu/%d/%u/%u/%u", (ull)job, (ull)index, kind, number, part, seq);
+}
+
+const struct sim_data *sim_store_data(const struct sim_store *store, uint64_t job, uint64_t index,
+                                      enum data_kind kind, uint32_t number, uint32_t part, uint32_t seq)
+{
+        struct sim_data *data;
+        char key[96];
+
+        data_key(key, sizeof(key), job, index, kind, number, part, seq);
+        HASH_FIND(hh, store->data, key, sizeof(key), data);
+        return data;
+}
+
+static void put_data(struct sim *sim, const struct store_data *new)
+{
+        struct sim_data *data, *old;
+        char text[64] = { 0 };
+
+        get(sim, new->job);
+        memcpy(text, new->bytes, MIN(new->n_bytes, sizeof(text) - 1));
+        data = xcalloc(1, sizeof(*data));
+        data_key(data->key, sizeof(data->key), new->job.n, new->index, new->kind, new->attempt, new->part,
+                 new->seq);
+        data->nonce = strtoull(text, NULL, 10);
+        data->final = new->final;
+        HASH_FIND(hh, sim->store.data, data->key, sizeof(data->key), old);
+        if (old) { /* sent again; an attempt number that was given back may be used by another lease */
+                HASH_DELETE(hh, sim->store.data, old);
+                free(old);
+        }
+        HASH_ADD(hh, sim->store.data, key, sizeof(data->key), data);
+}
+
+/* ------------------------------------------------------------------ questions */
+
+static void find_key(struct sim *sim, struct store_find_key *ask)
+{
+        for (const struct sim_job *job = sim->store.jobs; job; job = job->hh.next) {
+                if (job->row.owner.n != ask->owner.n || memcmp(job->row.key_hash, ask->key_hash, 16) != 0)
+                        continue;
+                ask->job.n = job->id;
+                memcpy(ask->digest, job->row.digest, 32);
+                ask->tasks = job->row.tasks;
+                ask->loading = job->loading;
+        }
+}
+
+static void find_job(struct sim *sim, struct store_find_job *ask)
+{
+        const struct sim_job *job = sim_store_job(&sim->store, ask->job.n);
+
+        if (!job || job->loading)
+                return;
+        ask->found = true;
+        ask->owner = job->row.owner;
+        ask->status = job->row.state.status;
+        ask->type = job->row.spec->spec.type;
+        ask->tasks = job->row.tasks;
+}
+
+static int64_t was_ended(struct sim *sim, const struct store_was_ended *ask)
+{
+        const struct sim_job *job = sim_store_job(&sim->store, ask->job.n);
+        const struct sim_row *row = job ? row_find(job, ask->index) : NULL;
+
+        return row && row->final && row->end_nonce == ask->nonce;
+}
+
+static void put_worker(struct sim *sim, const struct store_worker *row)
+{
+        struct sim_store *store = &sim->store;
+        size_t i = 0;
+
+        while (i < store->n_workers && store->workers[i].worker.n != row->worker.n)
+                i++;
+        if (i == store->n_workers)
+                store->n_workers++;
+        store->workers[i] =
+                (struct store_worker){ .worker = row->worker, .state = row->state, .slots = row->slots };
+}
+
+static void put_queue(struct sim *sim, const struct store_queue *row)
+{
+        struct sim_store *store = &sim->store;
+        size_t i = 0;
+
+        while (i < store->n_queues && store->queues[i].queue != row->queue)
+                i++;
+        if (i == store->n_queues)
+                store->n_queues++;
+        store->queues[i] = *row;
+}
+
+void sim_store_apply(struct sim *sim, struct store_op *op)
+{
+        struct sim_job *job;
+
+        switch (op->kind) {
+        case STORE_JOB_NEW:
+                job_new(sim, &op->u.job_new);
+                break;
+        case STORE_JOB_CHUNK:
+                job_chunk(sim, &op->u.chunk);
+                break;
+        case STORE_JOB_LIVE:
+                get(sim, op->u.job)->loading = false;
+                break;
+        case STORE_JOB_DROP:
+                job = get(sim, op->u.job);
+                LL_DELETE2(sim->store.touched, job, next_touched);
+                job_free(&sim->store, job);
+                break;
+        case STORE_JOB_SPEC:
+                job = get(sim, op->u.job_spec.job);
+                job_spec_free(job->row.spec);
+                job->row.spec = job_spec_dup(&op->u.job_spec.spec->spec);
+                break;
+        case STORE_JOB_COUNTS:
+                get(sim, op->u.counts.job)->row.state = op->u.counts;
+                break;
+        case STORE_TASKS_NEW:
+                tasks_new(sim, &op->u.tasks_new);
+                break;
+        case STORE_TASK_STATE:
+                task_state(sim, &op->u.task_state);
+                break;
+        case STORE_TASK_END:
+                task_end(sim, &op->u.task_end);
+                break;
+        case STORE_ATTEMPT:
+                attempt(sim, &op->u.attempt);
+                break;
+        case STORE_ROUND:
+                new_round(sim, &op->u.round);
+                break;
+        case STORE_DATA:
+                put_data(sim, &op->u.data);
+                break;
+        case STORE_EVENT:
+                sim->store.n_events++;
+                break;
+        case STORE_WORKER:
+                put_worker(sim, &op->u.worker);
+                break;
+        case STORE_QUEUE:
+                put_queue(sim, &op->u.queue);
+                break;
+        case STORE_WAS_ENDED:
+                op->answer = was_ended(sim, &op->u.was_ended);
+                break;
+        case STORE_FIND_KEY:
+                find_key(sim, &op->u.find_key);
+                break;
+        case STORE_FIND_JOB:
+                find_job(sim, &op->u.find_job);
+                break;
+        case STORE_FIND_ACCOUNT:
+        case STORE_FILE:
+        case STORE_PRINCIPAL:
+        case STORE_KEY:
+        case STORE_ROLE:
+        case STORE_MEMBER:
+        case STORE_GRANT:
+        case STORE_VISIBLE:
+                break;
+        }
+}
+
+/* After a commit the counts of every job fit its rows: nobody may ever see them disagree. */
+void sim_store_check_counts(struct sim *sim)
+{
+        struct sim_job *job;
+
+        while ((job = sim->store.touched)) {
+                const struct job_state *s = &job->row.state;
+                const uint64_t said[12] = { [TASK_STATUS_RUNNING] = s->running,
+                                            [TASK_STATUS_SUCCEEDED] = s->succeeded,
+                                            [TASK_STATUS_FAILED] = s->failed,
+                                            [TASK_STATUS_TIMEOUT] = s->timeout,
+                                            [TASK_STATUS_OOM] = s->oom,
+                                            [TASK_STATUS_LOST] = s->lost,
+                                            [TASK_STATUS_CANCELLED] = s->cancelled,
+                                            [TASK_STATUS_ABORTED] = s->aborted };
+                uint64_t sum = s->held + s->waiting + s->queued;
+
+                sim->store.touched = job->next_touched;
+                job->touched = false;
+                if (job->loading)
+                        continue;
+                for (int status = TASK_STATUS_RUNNING; status < 12; status++) {
+                        sum += said[status];
+                        if (said[status] != job->n_status[status])
+                                sim_fail(sim, "job %llu: %llu tasks are said to be %s, %llu rows are",
+                                         (ull)job->id, (ull)said[status],
+                                         task_status_word((enum task_status)status),
+                                         (ull)job->n_status[status]);
+                }
+                if (sum != job->row.tasks)
+                        sim_fail(sim, "job %llu: its counts do not sum up", (ull)job->id);
+                if (sim_job_is_final(job) != (s->ended_us != 0))
+                        sim_fail(sim, "job %llu: its end and its counts disagree", (ull)job->id);
+        }
+}
+
+/* ------------------------------------------------------------------ back to the core */
+
+static bool alike(const struct sim_row *a, const struct sim_row *b)
+{
+        const struct store_task_state *x = &a->now, *y = &b->now;
+
+        return x->status == y->status && x->reason == y->reason && x->attempt == y->attempt &&
+               x->tries == y->tries && x->crashes == y->crashes && x->worker.n == y->worker.n &&
+               x->nonce == y->nonce;
+}
+
+static void fill_tasks(const struct sim_job *job, const struct sim_row *row, uint64_t lo, uint64_t hi,
+                       struct replay_tasks *out)
+{
+        *out = (struct replay_tasks){ .job.n = job->id,
+                                      .indexes = { lo, hi },
+                                      .status = row->now.status,
+                                      .reason = row->now.reason,
+                                      .attempt = row->now.attempt,
+                                      .tries = row->now.tries,
+                                      .crashes = row->now.crashes,
+                                      .worker = row->now.worker,
+                                      .nonce = row->now.nonce,
+                                      .started_us = row->now.started_us };
+}
+
+typedef void group_fn(struct sim *sim, const struct sim_job *job, const struct sim_row *row, uint64_t lo,
+                      uint64_t hi, void *arg);
+
+/* Groups of neighbouring indexes that are alike, among rows below position `end` that are final or are not. */
+static void each_group(struct sim *sim, const struct sim_job *job, uint64_t end, bool final, group_fn *each,
+                       void *arg)
+{
+        const struct sim_row *first = NULL;
+        uint64_t last = 0;
+
+        for (uint32_t at = 0; at < end; at++) {
+                const struct sim_row *row = row_get(sim, job, index_of(&job->indexes, at));
+                bool wanted = row->final == final && row->now.status != TASK_STATUS_SUCCEEDED;
+
+                if (first && wanted && alike(first, row) && row->index == last + 1) {
+                        last = row->index;
+                        continue;
+                }
+                if (first)
+                        each(sim, job, first, first->index, last, arg);
+                first = wanted ? row : NULL;
+                last = row->index;
+        }
+        if (first)
+                each(sim, job, first, first->index, last, arg);
+}
+
+static void replay_group(struct sim *sim, const struct sim_job *job, const struct sim_row *row, uint64_t lo,
+                         uint64_t hi, void *arg)
+{
+        struct event event = { .kind = EVENT_REPLAY_TASKS };
+
+        (void)arg;
+        fill_tasks(job, row, lo, hi, &event.u.tasks);
+        sim_shell_event(sim, &event);
+}
+
+static void replay_one(struct sim *sim, const struct sim_job *job)
+{
+        struct event event = { .kind = EVENT_REPLAY_JOB };
+
+        event.u.job.job = job->row;
+        event.u.job.job.loading = job->loading;
+        event.u.job.job.spec = job_spec_dup(&job->row.spec->spec);
+        while (event.u.job.chunks_stored < job->n_chunks && job->chunks[event.u.job.chunks_stored].n > 0)
+                event.u.job.chunks_stored++;
+        sim_shell_event(sim, &event);
+        job_spec_free(event.u.job.job.spec);
+        if (!job->loading)
+                each_group(sim, job, job->row.state.mark, false, replay_group, NULL);
+}
+
+static void replay_people(struct sim *sim)
+{
+        const struct sim_store *store = &sim->store;
+        struct event event;
+
+        for (size_t i = 0; i < store->n_people; i++) {
+                event = (struct event){ .kind = EVENT_REPLAY_PRINCIPAL };
+                event.u.principal = store->people[i];
+                sim_shell_event(sim, &event);
+        }
+        for (size_t i = 0; i < store->n_keys; i++) {
+                event = (struct event){ .kind = EVENT_REPLAY_KEY };
+                event.u.key = store->keys[i];
+                sim_shell_event(sim, &event);
+        }
+        for (uint32_t role = 1; role <= 2; role++) {
+                event = (struct event){ .kind = EVENT_REPLAY_ROLE };
+                event.u.role.role = role;
+                strcpy(event.u.role.name, role == 1 ? "person" : "worker");
+                sim_shell_event(sim, &event);
+        }
+        for (size_t i = 0; i < store->n_people; i++) {
+                event = (struct event){ .kind = EVENT_REPLAY_MEMBER };
+                event.u.member.role = store->people[i].is_worker ? 2 : 1;
+                event.u.member.principal = store->people[i].principal;
+                sim_shell_event(sim, &event);
+        }
+        for (int permission = PERMISSION_JOB_SUBMIT; permission <= PERMISSION_WORKER_RUN; permission++) {
+                event = (struct event){ .kind = EVENT_REPLAY_GRANT };
+                event.u.grant.role = permission == PERMISSION_WORKER_RUN ? 2 : 1;
+                event.u.grant.permission = (enum permission)permission;
+                event.u.grant.scope = SCOPE_ANY;
+                strcpy(event.u.grant.type, "*");
+                sim_shell_event(sim, &event);
+        }
+}
+
+void sim_store_replay(struct sim *sim)
+{
+        struct sim_store *store = &sim->store;
+        struct event event;
+
+        replay_people(sim);
+        for (size_t i = 0; i < store->n_queues; i++) {
+                event = (struct event){ .kind = EVENT_REPLAY_QUEUE };
+                event.u.queue = store->queues[i];
+                sim_shell_event(sim, &event);
+        }
+        for (size_t i = 0; i < store->n_workers; i++) {
+                event = (struct event){ .kind = EVENT_REPLAY_WORKER };
+                event.u.worker = store->workers[i];
+                if (event.u.worker.state == WORKER_CONNECTED || event.u.worker.state == WORKER_DRAINING)
+                        sim_shell_event(sim, &event);
+        }
+        for (const struct sim_job *job = store->jobs; job; job = job->hh.next) {
+                if (job->loading || !sim_job_is_final(job))
+                        replay_one(sim, job);
+        }
+}
+
+struct round_arg {
+        struct replay_tasks *list;
+        size_t n, cap;
+};
+
+static void round_group(struct sim *sim, const struct sim_job *job, const struct sim_row *row, uint64_t lo,
+                        uint64_t hi, void *arg)
+{
+        struct round_arg *round = arg;
+
+        (void)sim;
+        GROW(round->list, round->cap, round->n + 1);
+        fill_tasks(job, row, lo, hi, &round->list[round->n++]);
+}
+
+void sim_store_answer_load(struct sim *sim, struct job_id id, bool round, uint32_t chunk)
+{
+        const struct sim_job *job = sim_store_job(&sim->store, id.n);
+        struct round_arg arg = { 0 };
+        struct job_round answer = { .job = id };
+        struct event event = { .kind = round ? EVENT_ROUND : EVENT_ENTRIES };
+
+        if (!round) {
+                event.u.entries.job = id;
+                event.u.entries.chunk = chunk;
+                event.u.entries.bytes = job ? (const uint8_t *)job->chunks[chunk].bytes : NULL;
+                event.u.entries.n_bytes = job ? job->chunks[chunk].n : 0;
+                sim_shell_event(sim, &event);
+                return;
+        }
+        if (job && !job->loading) {
+                answer.found = true;
+                answer.replay.job = job->row;
+                answer.replay.job.spec = job_spec_dup(&job->row.spec->spec);
+                each_group(sim, job, MIN(job->row.tasks, job->row.state.materialised), true, round_group,
+                           &arg);
+                answer.tasks = arg.list;
+                answer.n_tasks = arg.n;
+        }
+        event.u.round = &answer;
+        sim_shell_event(sim, &event);
+        job_spec_free(answer.replay.job.spec);
+        free(arg.list);
+}
+
+static void add_person(struct sim_store *store, const char *name, bool is_worker, const char *public_key)
+{
+        struct store_principal *person = &store->people[store->n_people++];
+        struct store_key *key = &store->keys[store->n_keys++];
+
+        person->principal.n = (uint32_t)store->n_people;
+        strcpy(person->name, name);
+        person->is_worker = is_worker;
+        person->active = true;
+        key->key = store->n_keys;
+        key->principal = person->principal;
+        key->is_worker = is_worker;
+        strcpy(key->public_key, public_key);
+}
+
+void sim_store_setup(struct sim *sim)
+{
+        struct store_queue queue = { .queue = 1, .name = "default", .weight = 1 };
+        char name[32];
+
+        for (unsigned i = 0; i < SIM_CLIENTS; i++) {
+                snprintf(name, sizeof(name), "person%u", i);
+                add_person(&sim->store, name, false, sim->clients[i].public_key);
+        }
+        for (unsigned i = 0; i < SIM_WORKERS; i++) {
+                snprintf(name, sizeof(name), "worker%u", i);
+                add_person(&sim->store, name, true, sim->workers[i].public_key);
+        }
+        put_queue(sim, &queue);
+}
