@@ -179,6 +179,7 @@ void exec_free(struct exec *exec)
                         tree_signal(exec->tree, &task, SIGKILL);
                         if (run->phase == RUN_RUNNING)
                                 waitpid(run->pid, NULL, 0);
+                        run->left_result = true; /* nobody looked */
                 }
                 run_free(run);
         }

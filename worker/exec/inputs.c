@@ -21,7 +21,7 @@
 
 struct inputs { /* wjob.files */
         struct exec *exec;
-        char name[32]; /* of the job's folder below the scratch folder */
+        char name[48]; /* of the job's folder below the scratch folder */
         char *script; /* path, once it is there */
         size_t n_done; /* inputs that are complete */
         enum task_reason failed; /* for good */
@@ -70,7 +70,7 @@ static enum task_reason reason_of_errno(int error)
 static struct inputs *inputs_get(struct exec *exec, struct wjob *job)
 {
         struct inputs *inputs = job->files;
-        char sub[40];
+        char sub[56];
         int error;
 
         if (inputs)
@@ -79,12 +79,13 @@ static struct inputs *inputs_get(struct exec *exec, struct wjob *job)
         inputs->exec = exec;
         inputs->fd = -1;
         inputs->digest = digest_new();
-        snprintf(inputs->name, sizeof(inputs->name), "j%llu", (unsigned long long)job->id);
-        scratch_remove(exec->scratch, inputs->name);
-        error = scratch_make(exec->scratch, inputs->name, false);
+        /* A number of its own: the folder of an earlier time may still be on its way out. */
+        snprintf(inputs->name, sizeof(inputs->name), "j%llu-%llu", (unsigned long long)job->id,
+                 (unsigned long long)++exec->scratch->n_named);
+        error = scratch_make(exec->scratch, inputs->name);
         snprintf(sub, sizeof(sub), "%s/s", inputs->name);
         if (!error)
-                error = scratch_make(exec->scratch, sub, false);
+                error = scratch_make(exec->scratch, sub);
         if (!error && exec->user) { /* others pass through to run the script, but cannot list */
                 fchmodat(exec->scratch->fd, inputs->name, 0711, 0);
                 fchmodat(exec->scratch->fd, sub, 0711, 0);
@@ -319,7 +320,7 @@ static enum task_reason place_one(struct run *run, size_t at)
         bool ok;
 
         cached_name(run->task->lease->job->files, spec, at, from_name, sizeof(from_name));
-        snprintf(to_name, sizeof(to_name), "%s/%s", run->name, input->name);
+        snprintf(to_name, sizeof(to_name), "%s/%s", run->place.name, input->name);
         from = openat(exec->scratch->fd, from_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         to = openat(exec->scratch->fd, to_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         ok = from >= 0 && to >= 0 && copy(from, to) &&

@@ -20,7 +20,6 @@
 #define LINGER_US (100 * US_PER_MS)
 #define KILL_AGAIN_US (1 * US_PER_S) /* a tree that did not die at once is killed again */
 #define OUT_MAX_DEFAULT ((uint64_t)16 << 20)
-#define FOLDER_TRIES 1000
 
 static void on_timer(struct timer *timer);
 
@@ -64,10 +63,8 @@ void run_free(struct run *run)
                 DL_DELETE2(exec->waiting, run, wait_prev, wait_next);
         if (run->unsettled)
                 exec->n_unsettled--;
-        if (run->has_folder) {
-                scratch_remove(exec->scratch, run->name);
-                scratch_remove(exec->scratch, run->result_name);
-        }
+        if (run->has_place)
+                scratch_give(exec->scratch, &run->place, run->left_result);
         DL_DELETE(exec->runs, run);
         buf_done(&run->result);
         free(run->dir);
@@ -95,30 +92,20 @@ void run_wait_credit(struct run *run)
 /* ------------------------------------------------------------------ beginning */
 static enum task_reason reason_of_errno(int error)
 {
-        if (!error)
-                return TASK_REASON_NONE;
         return error == ENOSPC || error == EDQUOT ? TASK_REASON_NO_SPACE : TASK_REASON_LAUNCH;
 }
 
-static enum task_reason make_folder(struct run *run)
+static enum task_reason take_place(struct run *run)
 {
         struct exec *exec = run->exec;
-        int error = EEXIST;
+        int error = scratch_take(exec->scratch, &run->place);
 
-        for (int i = 0; error == EEXIST && i < FOLDER_TRIES; i++) {
-                snprintf(run->name, sizeof(run->name), "t%llu", (unsigned long long)++exec->n_started);
-                error = scratch_make(exec->scratch, run->name, true);
-        }
         if (error)
                 return reason_of_errno(error);
-        run->has_folder = true;
-        run->dir = xasprintf("%s/%s", exec->scratch->path, run->name);
-        /* Outside of the folder, which is empty when the task begins; in one of its own where the task's user could
-         * not make a file beside it. */
-        snprintf(run->result_name, sizeof(run->result_name), "%s.%s", run->name, exec->user ? "r" : "json");
-        run->result_path = xasprintf("%s.%s", run->dir, exec->user ? "r/result" : "json");
-        return exec->user ? reason_of_errno(scratch_make(exec->scratch, run->result_name, true))
-                          : TASK_REASON_NONE;
+        run->has_place = true;
+        run->dir = xasprintf("%s/%s", exec->scratch->path, run->place.name);
+        run->result_path = xasprintf("%s/%s", exec->scratch->path, run->place.result);
+        return TASK_REASON_NONE;
 }
 
 static enum task_reason reason_of_spawn(enum spawn_step step, int error)
@@ -192,7 +179,7 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd)
 void run_begin(struct run *run)
 {
         const struct rec_job_spec *spec = wtask_spec(run->task);
-        enum task_reason reason = make_folder(run);
+        enum task_reason reason = take_place(run);
         int out[2] = { -1, -1 }, err[2] = { -1, -1 };
 
         if (reason == TASK_REASON_NONE && inputs_needed(run->task->lease->job))
@@ -255,7 +242,6 @@ static void take_status(struct run *run)
 static void begin_closing(struct run *run)
 {
         struct exec *exec = run->exec;
-        const char *result = run->result_path + strlen(exec->scratch->path) + 1;
         bool has_result;
 
         HASH_DELETE(hh, exec->by_pid, run);
@@ -264,7 +250,8 @@ static void begin_closing(struct run *run)
         loop_timer_clear(exec->loop, &run->timer);
         output_drain(&run->output);
         output_close(&run->output);
-        run->end.reason = result_read(exec->scratch->fd, result, &run->result, &has_result);
+        run->end.reason = result_read(exec->scratch->fd, run->place.result, &run->result, &has_result);
+        run->left_result = has_result || run->end.reason != TASK_REASON_NONE;
         if (has_result) {
                 run->end.result = run->result.bytes;
                 run->end.result_bytes = run->result.n;

@@ -26,12 +26,11 @@ struct run {
         struct wtask *task;
         enum run_phase phase;
         pid_t pid; /* the leader; its group and session too. 0: none */
-        char name[32]; /* of its folder below the scratch folder */
-        char result_name[40]; /* of what holds its result, beside it */
+        struct place place;
         char *dir; /* JOB_DIR */
         char *result_path; /* JOB_RESULT */
         int64_t started_us;
-        bool has_folder, has_output, stopping;
+        bool has_place, left_result, has_output, stopping;
         struct timer timer; /* RUNNING: KILL after grace; LINGER: the end of patience */
         struct output output;
         struct collect *collect; /* CLOSING: files of --out; NULL: none or done */
@@ -58,7 +57,6 @@ struct exec {
         struct run *waiting; /* for credit, first come first served */
         size_t n_unsettled;
         int null_fd;
-        uint64_t n_started;
         uint64_t oom_kills; /* the machine's counter when last looked at */
         struct words words_env, words_args;
         char enforces[256];

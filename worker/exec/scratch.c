@@ -1,8 +1,8 @@
 /* Scratch folders: made cheaply, removed without trusting anything that a task left in them.
  *
- * 1. Nothing here follows a symbolic link or climbs out: every step is relative to an open folder and NOFOLLOW.
- * 2. Depth costs no stack and no descriptors: what lies deeper than DEPTH_MAX is moved up first.
- * 3. A removal that takes long is the sweeper thread's; the thread only touches names that it was given. */
+ * 1. A place that is handed out is empty, ours (or the tasks' user's), of mode 0700, and its result does not exist.
+ * 2. The sweeper thread only touches names that it was given; it gives cleaned places back under the lock.
+ * 3. At most BACKLOG_MAX names wait for it: beyond that, whoever fills the disk waits as well. */
 #include "exec/scratch.h"
 
 #include <dirent.h>
@@ -18,121 +18,92 @@
 #include <utlist.h>
 
 #include "base/xalloc.h"
+#include "exec/remove.h"
 
-#define DEPTH_MAX 16
-#define BUDGET_INLINE 64 /* entries that the worker's own thread removes, about a millisecond */
-#define PASSES_MAX 10000
+#define BACKLOG_MAX 256
+#define CLEAN_MAX 64 /* places kept for later */
 
-/* ------------------------------------------------------------------ removing */
-struct remover {
-        int top_fd;
-        long budget; /* entries; -1: no limit */
-        unsigned n_moved;
-        bool moved;
+/* ------------------------------------------------------------------ the sweeper */
+struct sweep {
+        struct place place; /* to be cleaned, or */
+        char *name; /* to be removed */
+        struct sweep *prev, *next;
 };
+struct sweeper {
+        int fd;
+        const struct spawn_user *user;
+        pthread_t thread;
+        bool running;
+        pthread_mutex_t lock;
+        pthread_cond_t wake, done; /* something to do; something was done */
+        struct sweep *todo;
+        unsigned n_todo;
+        bool ending;
+        struct place clean[CLEAN_MAX];
+        unsigned n_clean;
+};
+
+/* Is the folder as it was handed out, but for what may lie in it? */
+static bool is_as_made(int fd, const struct spawn_user *user)
+{
+        uid_t uid = user ? user->uid : geteuid();
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && st.st_uid == uid && (st.st_mode & 07777) == 0700;
+}
 
 static bool is_dots(const char *name)
 {
         return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-static int remove_inside(struct remover *r, int fd, int depth);
-
-/* A folder that is not empty: 0 gone, -1 it remains. */
-static int remove_folder(struct remover *r, int fd, const char *name, int depth)
+static void result_folder(const struct place *place, char *ret_name, size_t n)
 {
-        int sub;
-
-        if (depth >= DEPTH_MAX) {
-                char moved[32];
-
-                snprintf(moved, sizeof(moved), ".moved-%u", r->n_moved++);
-                r->moved = true;
-                return renameat(fd, name, r->top_fd, moved);
-        }
-        sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (sub < 0 && errno == EACCES && fchmodat(fd, name, 0700, 0) == 0)
-                sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (sub < 0)
-                return -1;
-        if (remove_inside(r, sub, depth + 1) < 0)
-                return -1;
-        return unlinkat(fd, name, AT_REMOVEDIR);
+        snprintf(ret_name, n, "%s.r", place->name);
 }
 
-/* Takes `fd`. 0: all of it gone; -1: something remains, or the budget is used up. */
-static int remove_inside(struct remover *r, int fd, int depth)
+/* Clean and as made, so that it can be used again. */
+static bool clean_place(const struct sweeper *sweeper, const struct place *place)
 {
-        DIR *dir = fdopendir(fd);
-        struct dirent *entry;
-        int ret = 0;
+        char results[PLACE_NAME_BYTES + 8];
+        int fd = openat(sweeper->fd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        bool ok = fd >= 0 && is_as_made(fd, sweeper->user) && remove_content(fd) == 0;
 
-        if (!dir) {
+        if (fd >= 0)
                 close(fd);
-                return -1;
-        }
-        fchmod(dirfd(dir), 0700);
-        while ((entry = readdir(dir))) {
-                if (is_dots(entry->d_name))
-                        continue;
-                if (!r->budget) {
-                        ret = -1;
-                        break;
-                }
-                if (r->budget > 0)
-                        r->budget--;
-                if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
-                        continue;
-                if (errno == EISDIR && unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) < 0 &&
-                    remove_folder(r, dirfd(dir), entry->d_name, depth) < 0)
-                        ret = -1;
-        }
-        closedir(dir);
-        return ret;
+        if (!ok || !sweeper->user)
+                return ok && remove_tree(sweeper->fd, place->result) == 0;
+        result_folder(place, results, sizeof(results));
+        fd = openat(sweeper->fd, results, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        ok = fd >= 0 && is_as_made(fd, sweeper->user) && remove_content(fd) == 0;
+        if (fd >= 0)
+                close(fd);
+        return ok;
 }
 
-/* 0 gone, -1 not (yet). */
-static int remove_tree(int at_fd, const char *name, long budget)
+static void remove_place(const struct sweeper *sweeper, const struct place *place)
 {
-        struct remover r = { .top_fd = -1, .budget = budget };
-        int ret = -1;
+        char results[PLACE_NAME_BYTES + 8];
 
-        if (unlinkat(at_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-                return 0;
-        if (errno == ENOTDIR)
-                return unlinkat(at_fd, name, 0);
-        r.top_fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (r.top_fd < 0 && errno == EACCES && fchmodat(at_fd, name, 0700, 0) == 0)
-                r.top_fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (r.top_fd < 0)
-                return -1;
-        for (int pass = 0; pass < PASSES_MAX && ret < 0; pass++) {
-                int fd = openat(r.top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-                r.moved = false;
-                if (fd < 0 || (remove_inside(&r, fd, 0) < 0 && !r.moved))
-                        break;
-                ret = unlinkat(at_fd, name, AT_REMOVEDIR);
-        }
-        close(r.top_fd);
-        return ret;
+        result_folder(place, results, sizeof(results));
+        if (remove_tree(sweeper->fd, place->name) < 0 ||
+            remove_tree(sweeper->fd, sweeper->user ? results : place->result) < 0)
+                fprintf(stderr, "jobworker: cannot remove %s in the scratch folder\n", place->name);
 }
 
-/* ------------------------------------------------------------------ the sweeper */
-struct sweep {
-        char *name;
-        struct sweep *prev, *next;
-};
-struct sweeper {
-        pthread_t thread;
-        bool running;
-        pthread_mutex_t lock;
-        pthread_cond_t wake;
-        struct sweep *todo;
-        bool ending;
-        int fd;
-        uint64_t n_named;
-};
+/* True if the place may be used again. */
+static bool sweep_one(const struct sweeper *sweeper, const struct sweep *sweep)
+{
+        if (sweep->name) {
+                if (remove_tree(sweeper->fd, sweep->name) < 0)
+                        fprintf(stderr, "jobworker: cannot remove %s in the scratch folder\n", sweep->name);
+                return false;
+        }
+        if (clean_place(sweeper, &sweep->place))
+                return true;
+        remove_place(sweeper, &sweep->place);
+        return false;
+}
 
 static void *sweeper_main(void *arg)
 {
@@ -141,30 +112,42 @@ static void *sweeper_main(void *arg)
         pthread_mutex_lock(&sweeper->lock);
         while (sweeper->todo || !sweeper->ending) {
                 struct sweep *sweep = sweeper->todo;
+                bool clean;
 
                 if (!sweep) {
                         pthread_cond_wait(&sweeper->wake, &sweeper->lock);
                         continue;
                 }
                 DL_DELETE(sweeper->todo, sweep);
+                sweeper->n_todo--;
+                clean = sweeper->n_clean < CLEAN_MAX && !sweeper->ending;
                 pthread_mutex_unlock(&sweeper->lock);
-                if (remove_tree(sweeper->fd, sweep->name, -1) < 0)
-                        fprintf(stderr, "cannot remove %s in the scratch folder\n", sweep->name);
+                if (clean || sweep->name)
+                        clean = sweep_one(sweeper, sweep);
+                else
+                        remove_place(sweeper, &sweep->place);
+                pthread_mutex_lock(&sweeper->lock);
+                if (clean && sweeper->n_clean < CLEAN_MAX)
+                        sweeper->clean[sweeper->n_clean++] = sweep->place;
+                else if (clean)
+                        remove_place(sweeper, &sweep->place);
+                pthread_cond_signal(&sweeper->done);
                 free(sweep->name);
                 free(sweep);
-                pthread_mutex_lock(&sweeper->lock);
         }
         pthread_mutex_unlock(&sweeper->lock);
         return NULL;
 }
 
-static struct sweeper *sweeper_new(int fd)
+static struct sweeper *sweeper_new(int fd, const struct spawn_user *user)
 {
         struct sweeper *sweeper = xcalloc(1, sizeof(*sweeper));
 
         pthread_mutex_init(&sweeper->lock, NULL);
         pthread_cond_init(&sweeper->wake, NULL);
+        pthread_cond_init(&sweeper->done, NULL);
         sweeper->fd = fd;
+        sweeper->user = user;
         return sweeper;
 }
 
@@ -177,25 +160,29 @@ static void sweeper_free(struct sweeper *sweeper)
                 pthread_mutex_unlock(&sweeper->lock);
                 pthread_join(sweeper->thread, NULL);
         }
+        for (unsigned i = 0; i < sweeper->n_clean; i++)
+                remove_place(sweeper, &sweeper->clean[i]);
         pthread_cond_destroy(&sweeper->wake);
+        pthread_cond_destroy(&sweeper->done);
         pthread_mutex_destroy(&sweeper->lock);
         free(sweeper);
 }
 
-/* The name is free again at once: what is to be removed gets another one first. */
-static void sweeper_take(struct sweeper *sweeper, const char *name)
+static void sweeper_take(struct sweeper *sweeper, const struct place *place, const char *name)
 {
         struct sweep *sweep = xcalloc(1, sizeof(*sweep));
 
-        sweep->name = xasprintf(".gone-%d-%llu", (int)getpid(), (unsigned long long)sweeper->n_named++);
-        if (renameat(sweeper->fd, name, sweeper->fd, sweep->name) < 0) {
-                free(sweep->name);
+        if (place)
+                sweep->place = *place;
+        else
                 sweep->name = xstrdup(name);
-        }
         pthread_mutex_lock(&sweeper->lock);
-        DL_APPEND(sweeper->todo, sweep);
         if (!sweeper->running)
                 sweeper->running = pthread_create(&sweeper->thread, NULL, sweeper_main, sweeper) == 0;
+        while (sweeper->running && sweeper->n_todo >= BACKLOG_MAX)
+                pthread_cond_wait(&sweeper->done, &sweeper->lock);
+        DL_APPEND(sweeper->todo, sweep);
+        sweeper->n_todo++;
         pthread_cond_signal(&sweeper->wake);
         pthread_mutex_unlock(&sweeper->lock);
 }
@@ -278,7 +265,7 @@ struct scratch *scratch_open(const char *base, const char *id, const struct spaw
                         scratch->path);
                 return NULL;
         }
-        scratch->sweeper = sweeper_new(scratch->fd);
+        scratch->sweeper = sweeper_new(scratch->fd, user);
         return STEAL(scratch);
 }
 
@@ -296,31 +283,108 @@ void scratch_free(struct scratch *scratch)
         free(scratch);
 }
 
+/* Done before anything is handed out: names would be made anew otherwise while the thread removes them. */
 void scratch_sweep(struct scratch *scratch)
 {
-        DIR *dir = fdopendir(openat(scratch->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        int fd = openat(scratch->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
         struct dirent *entry;
 
         if (!dir)
                 return;
-        while ((entry = readdir(dir)))
-                if (!is_dots(entry->d_name))
-                        sweeper_take(scratch->sweeper, entry->d_name);
+        while ((entry = readdir(dir))) {
+                CLEANUP_WITH(xfree) char *gone = NULL;
+
+                if (is_dots(entry->d_name) || !strncmp(entry->d_name, "gone-", 5))
+                        continue;
+                gone = xasprintf("gone-%d-%llu", (int)getpid(), (unsigned long long)scratch->n_named++);
+                if (renameat(scratch->fd, entry->d_name, scratch->fd, gone) == 0)
+                        scratch_remove(scratch, gone);
+        }
+        rewinddir(dir);
+        while ((entry = readdir(dir))) /* those of an earlier sweep that did not come to its end */
+                if (!strncmp(entry->d_name, "gone-", 5))
+                        scratch_remove(scratch, entry->d_name);
         closedir(dir);
 }
 
-int scratch_make(struct scratch *scratch, const char *name, bool for_task)
+/* ------------------------------------------------------------------ places */
+static int chown_to_user(const struct scratch *scratch, const char *name)
 {
-        if (mkdirat(scratch->fd, name, 0700) < 0)
+        if (!scratch->user)
+                return 0;
+        return fchownat(scratch->fd, name, scratch->user->uid, scratch->user->gid, AT_SYMLINK_NOFOLLOW);
+}
+
+static int make_place(struct scratch *scratch, struct place *place)
+{
+        char results[PLACE_NAME_BYTES + 8];
+
+        snprintf(place->name, sizeof(place->name), "t%llu", (unsigned long long)++scratch->n_named);
+        snprintf(place->result, sizeof(place->result), "%s%s", place->name,
+                 scratch->user ? ".r/result" : ".json");
+        if (mkdirat(scratch->fd, place->name, 0700) < 0 || chown_to_user(scratch, place->name) < 0)
                 return errno;
-        if (for_task && scratch->user &&
-            fchownat(scratch->fd, name, scratch->user->uid, scratch->user->gid, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno;
-        return 0;
+        if (!scratch->user)
+                return 0;
+        result_folder(place, results, sizeof(results));
+        return mkdirat(scratch->fd, results, 0700) < 0 || chown_to_user(scratch, results) < 0 ? errno : 0;
+}
+
+int scratch_take(struct scratch *scratch, struct place *ret_place)
+{
+        struct sweeper *sweeper = scratch->sweeper;
+        bool found = false;
+
+        pthread_mutex_lock(&sweeper->lock);
+        if (sweeper->n_clean) {
+                *ret_place = sweeper->clean[--sweeper->n_clean];
+                found = true;
+        }
+        pthread_mutex_unlock(&sweeper->lock);
+        return found ? 0 : make_place(scratch, ret_place);
+}
+
+/* As it was handed out: the common case, without a write to the file system. */
+static bool is_untouched(const struct scratch *scratch, const struct place *place)
+{
+        int fd = openat(scratch->fd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
+        bool untouched;
+
+        if (!dir)
+                return false;
+        untouched = is_as_made(dirfd(dir), scratch->user);
+        while (untouched && (entry = readdir(dir)))
+                untouched = is_dots(entry->d_name);
+        closedir(dir);
+        return untouched;
+}
+
+void scratch_give(struct scratch *scratch, const struct place *place, bool has_result)
+{
+        struct sweeper *sweeper = scratch->sweeper;
+        bool kept = false;
+
+        /* Beside its result a task's user could leave more in the folder of results. */
+        if (!has_result && !scratch->user && is_untouched(scratch, place)) {
+                pthread_mutex_lock(&sweeper->lock);
+                kept = sweeper->n_clean < CLEAN_MAX;
+                if (kept)
+                        sweeper->clean[sweeper->n_clean++] = *place;
+                pthread_mutex_unlock(&sweeper->lock);
+        }
+        if (!kept)
+                sweeper_take(sweeper, place, NULL);
+}
+
+int scratch_make(struct scratch *scratch, const char *name)
+{
+        return mkdirat(scratch->fd, name, 0700) < 0 ? errno : 0;
 }
 
 void scratch_remove(struct scratch *scratch, const char *name)
 {
-        if (remove_tree(scratch->fd, name, BUDGET_INLINE) < 0)
-                sweeper_take(scratch->sweeper, name);
+        sweeper_take(scratch->sweeper, NULL, name);
 }

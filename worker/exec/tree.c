@@ -239,16 +239,16 @@ static bool belongs(const struct tree *tree, const struct proc *orphan, const st
 
 static size_t read_children(const struct tree *tree, struct buf *text)
 {
-        ssize_t n = 1;
+        ssize_t n;
 
         buf_clear(text);
         if (tree->children_fd < 0)
                 return 0;
-        while (n > 0) {
-                buf_reserve(text, 4096);
-                n = pread(tree->children_fd, text->bytes + text->n, 4096, (off_t)text->n);
+        do { /* a short read is the end */
+                buf_reserve(text, 2048);
+                n = pread(tree->children_fd, text->bytes + text->n, 2048, (off_t)text->n);
                 text->n += n > 0 ? (size_t)n : 0;
-        }
+        } while (n == 2048);
         buf_add(text, "", 0);
         return text->n;
 }
