@@ -200,7 +200,7 @@ static int key_of_row(const struct page *page, struct data_key *key, struct err 
 static int fetch_long(const struct page *page, const struct seal_place *place, struct buf *long_value,
                       struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         int more;
 
@@ -358,6 +358,7 @@ int reader_rows(struct reader_hand *hand, struct db_rows *rows, size_t limit, st
                 struct reader_columns *columns, struct msg_rows *answer, struct err *err)
 {
         struct page page = { .hand = hand, .rows = rows };
+        uint64_t next = 0, next_index = 0;
         size_t n = 0;
         int more;
 
@@ -382,13 +383,17 @@ int reader_rows(struct reader_hand *hand, struct db_rows *rows, size_t limit, st
                         break;
                 }
                 n++;
-                answer->next = hidden(&page, H_NEXT);
-                answer->next_index = hidden(&page, H_NEXT_INDEX);
+                next = hidden(&page, H_NEXT);
+                next_index = hidden(&page, H_NEXT_INDEX);
         }
         if (more < 0)
                 return -1;
         buf_add_char(json, ']');
-        answer->has_next_index = answer->has_next;
+        if (answer->has_next) {
+                answer->next = next;
+                answer->next_index = next_index;
+                answer->has_next_index = true;
+        }
         answer->rows = json->bytes;
         answer->n_rows = json->n;
         return 0;
