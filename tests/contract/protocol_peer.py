@@ -10,6 +10,8 @@ from zmq.utils.monitor import recv_monitor_message
 
 # Exit codes, the same as the commands' own.
 UNREACHABLE, REFUSED, WRONG_SERVER = 69, 77, 78
+EXIT_CODES = {"BAD_FRAME": 65, "BAD_JSON": 65, "BAD_FIELD": 65, "TOO_LARGE": 65, "NOT_FOUND": 66, "CONFLICT": 73,
+              "RETRY_LATER": 75, "RATE": 75, "FORBIDDEN": 77, "UNAUTHENTICATED": 77}
 HEADER_MAX = BODY_MAX = CHUNK_MAX = 1 << 20
 
 
@@ -126,10 +128,10 @@ class Peer:
         except zmq.Again:
             self.up = False  # not connected now: what is open is sent again when it is
 
-    def send(self, kind, op, body=b"", keep=True, **members):
+    def send(self, message_type, op, body=b"", keep=True, **members):
         """Send a message; its id. With keep it is sent again after a reconnect until forget(id)."""
         self.last_id += 1
-        header = {"v": 1, "type": kind, "op": op, "id": self.last_id}
+        header = {"v": 1, "type": message_type, "op": op, "id": self.last_id}
         if body:
             header["body"] = len(body)
         header.update({name: value for name, value in members.items() if value is not None})
@@ -175,9 +177,9 @@ class Peer:
                 return message
         raise Gone(UNREACHABLE, "no answer in %d s" % timeout_s)
 
-    def call(self, kind, op, body=b"", timeout_s=60, **members):
+    def call(self, message_type, op, body=b"", timeout_s=60, **members):
         """One request, one answer."""
-        number = self.send(kind, op, body, **members)
+        number = self.send(message_type, op, body, **members)
         header, data = self.answer(number, timeout_s)
         self.forget(number)
         return header, data
@@ -191,4 +193,4 @@ def main_of(function):
         return gone.code
     except Refused as refused:
         print(refused, file=sys.stderr)
-        return 77 if refused.code in ("FORBIDDEN", "UNAUTHENTICATED") else 66 if refused.code == "NOT_FOUND" else 65
+        return EXIT_CODES.get(refused.code, 70)

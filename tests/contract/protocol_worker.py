@@ -98,6 +98,8 @@ class Worker:
         self.done = 0
         self.idle_since = self.last_sign = self.last_up = time.monotonic()
         self.reconnect_s = 900
+        if options.scratch:
+            os.makedirs(options.scratch, exist_ok=True)
         self.scratch = tempfile.mkdtemp(prefix="protocol-worker.", dir=options.scratch)
         self.peer.on_connect = self.say_ready
 
