@@ -59,7 +59,7 @@ static void copy_text(char *to, size_t bytes, const char *from)
 
 static int read_accounts(struct db *db, bool everybody, struct accounts *out, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         int more;
 
@@ -100,7 +100,7 @@ static int read_views(struct db *db, struct views *out, struct err *err)
 
 static int settle(struct db *db, const struct account *account, bool has_sql, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "has_sql:u principal:u");
         db_put_u64(&args, has_sql);
@@ -110,7 +110,7 @@ static int settle(struct db *db, const struct account *account, bool has_sql, st
 
 static int is_foreign(struct db *db, const struct account *account, uint64_t *ret_foreign, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "name:s sql_hash:s");
         db_put_str(&args, account->name);

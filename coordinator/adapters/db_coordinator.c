@@ -40,7 +40,7 @@ static int find_row(struct db *db, const struct keyring *keyring, struct err *er
 
 static int put_row(struct db *db, const struct keyring *keyring, const char *secret, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         struct data_key key;
         uint8_t wrapped[WRAPPED_KEY_BYTES];
 
@@ -56,7 +56,7 @@ static int put_row(struct db *db, const struct keyring *keyring, const char *sec
 
 static int put_secret(struct db *db, const char *secret, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "scope_secret:b");
         db_put_str(&args, secret);

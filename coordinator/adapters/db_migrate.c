@@ -30,7 +30,7 @@ struct steps {
 
 static int put_steps(struct db *db, const struct steps *steps, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "version:u begun:u done:u");
         db_put_u64(&args, steps->version);
@@ -41,7 +41,7 @@ static int put_steps(struct db *db, const struct steps *steps, struct err *err)
 
 static int get_steps(struct db *db, struct steps *steps, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         int more;
 
@@ -95,7 +95,7 @@ static int run_step(struct db *db, struct steps *steps, const char *sql, struct 
 
 static int note_version(struct db *db, uint64_t version, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "version:u");
         db_put_u64(&args, version);
@@ -216,7 +216,7 @@ static int run_file(struct db *db, const struct sql_file *file, bool udf, struct
 
 static int put_digest(struct db *db, uint64_t digest, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "digest:u");
         db_put_u64(&args, digest);

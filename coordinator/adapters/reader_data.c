@@ -30,7 +30,7 @@ static int open_value(struct reader_hand *hand, const struct db_rows *rows, size
 int reader_chunk(struct reader_hand *hand, struct reader_place place, struct buf *out, bool *ret_last,
                  struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         struct seal_place at = {
                 .kind = SEAL_JOB_CHUNK, .job = place.job.n, .part = place.part, .seq = place.seq
@@ -90,7 +90,7 @@ struct logs { /* where the wanted output stands */
 static int row_to_come(struct reader_hand *hand, const struct read_request *read, uint64_t *ret_n,
                        struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "who:u job:u");
         db_put_u64(&args, read->who.n);
@@ -103,7 +103,7 @@ static int find_logs(struct reader_hand *hand, const struct read_request *read, 
                      struct err *err)
 {
         const struct msg_logs *wanted = &read->msg->u.logs;
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         uint64_t to_come = 0;
         size_t n;
@@ -220,7 +220,7 @@ static int find_file(struct reader_hand *hand, const struct read_request *read, 
                      struct data_key *ret_key, struct err *err)
 {
         const struct msg_get *get = &read->msg->u.get;
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         size_t n;
         const char *wrapped;
@@ -297,7 +297,7 @@ int reader_get(struct reader_hand *hand, const struct read_request *read, struct
 /* ------------------------------------------------------------------ whole jobs */
 int reader_watch(struct reader_hand *hand, const struct read_request *read, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         struct msg answer = { .kind = MSG_event };
         struct rec_job_counts counts;

@@ -37,7 +37,7 @@ struct db *store_prepare(const struct store_config *config, const struct keyring
 
 static int raise_once(struct db *db, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "started_us:i");
         db_put_i64(&args, clock_wall_us());

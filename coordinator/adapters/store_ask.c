@@ -5,7 +5,7 @@
 
 static int was_ended(struct db *db, struct store_op *op, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         uint64_t n = 0;
 
         db_args_init(&args, "job:u index:u nonce:u");
@@ -20,7 +20,7 @@ static int was_ended(struct db *db, struct store_op *op, struct err *err)
 
 static int find_key(struct db *db, struct store_find_key *find, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         int more;
 
@@ -44,7 +44,7 @@ static int find_key(struct db *db, struct store_find_key *find, struct err *err)
 
 static int find_job(struct db *db, struct store_find_job *find, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         int more;
 
@@ -65,7 +65,7 @@ static int find_job(struct db *db, struct store_find_job *find, struct err *err)
 
 static int find_account(struct db *db, struct store_op *op, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         uint64_t n = 0;
 
         db_args_init(&args, "name:s");

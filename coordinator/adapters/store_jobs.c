@@ -144,7 +144,7 @@ int store_job_chunk(struct store_writer *writer, struct db *db, const struct sto
 static int run_for_job(struct db *db, const char *statement, struct job_id job, uint64_t each,
                        struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "job:u");
         db_put_u64(&args, job.n);
@@ -174,7 +174,7 @@ int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job
 int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job, struct principal_id owner,
                    const struct rec_job_spec *spec, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_BUF struct buf json = { 0 };
         struct seal_place place = place_of(SEAL_JOB_SPEC, job, owner);
         struct data_key key;

@@ -88,7 +88,7 @@ int store_keys_unwrap(struct store_keys *keys, uint64_t job, const void *wrapped
 static int read_key(struct store_keys *keys, struct db *db, uint64_t job, struct data_key *ret_key,
                     struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         int more;
 

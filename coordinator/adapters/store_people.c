@@ -3,7 +3,7 @@
 
 int store_principal(struct db *db, const struct store_principal *principal, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "principal:u name:s is_worker:u active:u sql_hash:s drop_sql:u at_us:i");
         db_put_u64(&args, principal->principal.n);
@@ -18,7 +18,7 @@ int store_principal(struct db *db, const struct store_principal *principal, stru
 
 int store_key(struct db *db, const struct store_key *key, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "key:u principal:u is_worker:u public_key:s revoked:u expires_us:i at_us:i");
         db_put_u64(&args, key->key);
@@ -36,7 +36,7 @@ static int remove_role(struct db *db, uint32_t role, struct err *err)
         static const char *const PARTS[] = { "role_rm_members", "role_rm_grants", "role_rm" };
 
         for (size_t i = 0; i < ARRAY_LEN(PARTS); i++) {
-                CLEANUP_DB_ARGS struct db_args args;
+                CLEANUP_DB_ARGS struct db_args args = { 0 };
 
                 db_args_init(&args, "role:u");
                 db_put_u64(&args, role);
@@ -48,7 +48,7 @@ static int remove_role(struct db *db, uint32_t role, struct err *err)
 
 int store_role(struct db *db, const struct store_role *role, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         if (role->removed)
                 return remove_role(db, role->role, err);
@@ -60,7 +60,7 @@ int store_role(struct db *db, const struct store_role *role, struct err *err)
 
 int store_member(struct db *db, const struct store_member *member, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "role:u principal:u");
         db_put_u64(&args, member->role);
@@ -70,7 +70,7 @@ int store_member(struct db *db, const struct store_member *member, struct err *e
 
 int store_grant(struct db *db, const struct store_grant *grant, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "role:u permission:s scope:u type:s");
         db_put_u64(&args, grant->role);
@@ -89,7 +89,7 @@ int store_visible(struct db *db, struct err *err)
 
 int store_queue(struct db *db, const struct store_queue *queue, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "queue:u name:s paused:u max_running:u weight:u");
         db_put_u64(&args, queue->queue);

@@ -98,7 +98,7 @@ static void name_batch(struct db_args *args, const struct store *store, const st
 
 static int put_writer(struct store *store, const struct store_batch *batch, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         name_batch(&args, store, batch);
         return db_write(store->db, "writer_put", &args, NULL, err);
@@ -155,7 +155,7 @@ static enum outcome run_once(struct store *store, struct store_batch *batch, str
 static enum outcome look_back(struct store *store, const struct store_batch *batch, bool *ret_committed,
                               struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         enum outcome outcome = DONE;
         uint64_t n = 0;
 

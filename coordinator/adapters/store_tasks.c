@@ -36,7 +36,7 @@ static int new_rows(struct store_writer *writer, struct db *db, const struct sto
 
 static int new_sequence(struct db *db, const struct store_tasks_new *tasks, uint64_t from, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         uint64_t n = MIN(tasks->n - from, SEQUENCE_MAX);
 
         db_args_init(&args, "job:u first:u step:u status:u owner:u n:u");
@@ -103,7 +103,7 @@ static int state_rows(struct store_writer *writer, struct db *db, const struct s
 static int state_range(struct store_writer *writer, struct db *db, const struct store_task_state *state,
                        const struct range *range, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         if (store_flush_upto(writer, db, ROWS_TASK_STATE, err) < 0)
                 return -1;
@@ -186,7 +186,7 @@ static int end_rows(struct store_writer *writer, struct db *db, const struct sto
 static int end_range(struct store_writer *writer, struct db *db, const struct store_task_end *end,
                      const struct range *range, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         if (store_flush_upto(writer, db, ROWS_TASK_STATE, err) < 0)
                 return -1;
@@ -245,7 +245,7 @@ int store_round(struct store_writer *writer, struct db *db, const struct store_r
         if (store_flush_upto(writer, db, ROWS_ATTEMPT, err) < 0)
                 return -1;
         for (size_t i = 0; i < round->n_indexes; i++) {
-                CLEANUP_DB_ARGS struct db_args args;
+                CLEANUP_DB_ARGS struct db_args args = { 0 };
 
                 db_args_init(&args, "job:u lo:u hi:u");
                 db_put_u64(&args, round->job.n);

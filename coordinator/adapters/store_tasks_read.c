@@ -76,7 +76,7 @@ static int read_row(const struct db_rows *rows, struct store_keys *keys, struct 
 int store_read_job(struct db *db, struct store_keys *keys, struct sealer *sealer, struct job_id job,
                    struct replay_job *ret_job, bool *ret_found, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         struct replay_job replay = { .job.job = job };
         int more;
@@ -149,7 +149,7 @@ static struct replay_tasks row_of(const struct db_rows *rows, struct job_id job)
 static int read_part(struct db *db, const char *statement, struct job_id job, const struct index_part *part,
                      struct store_positions within, struct gather *gather, struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
         uint64_t from = MAX(within.from, part->at), to = MIN(within.to, part->at + part->n);
         int more;
