@@ -115,8 +115,8 @@ int listing_next(struct listing *listing, struct err *err)
         while (listing->at >= listing->tokens.n) {
                 const struct msg_rows *rows = &listing->page->u.rows;
 
-                if (!rows->has_next && !rows->has_next_index)
-                        return 0;
+                if ((!rows->has_next && !rows->has_next_index) || listing->tokens.n == 1)
+                        return 0; /* a page without rows is the last, whatever it says */
                 listing->request.u.list.has_from = rows->has_next;
                 listing->request.u.list.from = rows->next;
                 listing->request.u.list.has_from_index = rows->has_next_index;

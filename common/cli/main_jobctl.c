@@ -46,12 +46,6 @@ static bool is_group(const char *word)
         return false;
 }
 
-static const char *first_of_group(const struct command *command, char *group, size_t n)
-{
-        snprintf(group, n, "%.*s", (int)strcspn(command->name, " "), command->name);
-        return group;
-}
-
 static void add_command_list(struct buf *out, const char *group)
 {
         size_t n = group ? strlen(group) : 0;
@@ -91,7 +85,7 @@ static int unknown_command(const char *word, const char *second)
         struct err err;
         CLEANUP_BUF struct buf list = { 0 };
         const char *meant;
-        char group[32];
+        char *firsts[ARRAY_LEN(commands)];
 
         if (is_group(word)) {
                 add_command_list(&list, word);
@@ -100,11 +94,17 @@ static int unknown_command(const char *word, const char *second)
                 fprintf(stderr, "jobctl: %s%s\n", err.text, list.bytes);
                 return err_exit_code(ERR_USAGE);
         }
-        for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-                nearest_offer(&nearest, word, first_of_group(commands[i], (char[32]){ 0 }, sizeof(group)));
+        for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+                const char *name = commands[i]->name;
+
+                firsts[i] = xstrndup(name, strcspn(name, " "));
+                nearest_offer(&nearest, word, firsts[i]);
+        }
         meant = nearest_get(&nearest, word);
         (void)err_set(&err, ERR_USAGE, "there is no command '%.80s'%s%s%s see jobctl --help", word,
                       meant ? "; did you mean " : ";", meant ? meant : "", meant ? "?" : "");
+        for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+                xfree(firsts[i]);
         return cli_fail_early("jobctl", &err);
 }
 
