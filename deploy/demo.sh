@@ -26,7 +26,12 @@ show() { # prints a command, then runs it
 }
 ask() { # QUESTION SELECT
         printf '\n%s\n\n%s\n\n' "$1" "$2"
-        jobctl sql "$2"
+        jobctl sql "$2" | align
+}
+align() { # tab-separated columns under each other
+        awk -F '\t' '
+                { for (i = 1; i <= NF; i++) { cell[NR, i] = $i; if (length($i) > width[i]) width[i] = length($i) } }
+                END { for (r = 1; r <= NR; r++) for (i = 1; i <= NF; i++) printf(i < NF ? "    %-" width[i] "s" : "    %s%s", cell[r, i], "\n") }'
 }
 
 title "A private cluster: MariaDB, coordinator, two workers"
@@ -34,12 +39,14 @@ exports=$("$root/deploy/local" --dir "$cluster" up --workers 2)
 eval "$exports"
 cd -- "$where"
 
-# At most 400 texts, the same on every run.
+# At most 400 texts, the same on every run; copies of one text (files of one size) count once.
 {
-        find /usr/share/common-licenses -maxdepth 1 -type f
-        find /usr/share/man/man1 /usr/share/man/man5 -maxdepth 1 -type f -name '*.gz' 2>/dev/null | LC_ALL=C sort | head -n 180 || true
-        find /usr/share/doc -mindepth 2 -maxdepth 2 -type f -name copyright 2>/dev/null | LC_ALL=C sort | head -n 400 || true
-} | LC_ALL=C sort -u | head -n 400 >texts
+        find /usr/share/common-licenses -maxdepth 1 -type f -printf '%s\t%p\n'
+        find /usr/share/doc -mindepth 2 -maxdepth 2 -type f -name copyright -printf '%s\t%p\n' 2>/dev/null || true
+        find /usr/share/man/man1 /usr/share/man/man5 -maxdepth 1 -type f -name '*.gz' -printf '%s\t%p\n' 2>/dev/null || true
+} | LC_ALL=C sort -t "$(printf '\t')" -k 1,1n -k 2 | awk -F '\t' '$1 > 0 && !seen[$1]++ { print $2 }' | LC_ALL=C sort | awk '
+        { text[NR] = $0 }
+        END { step = NR > 400 ? NR / 400 : 1; for (i = 1; i <= NR; i += step) print text[int(i)] }' >texts
 
 cat >words.sh <<'SCRIPT'
 #!/bin/sh
