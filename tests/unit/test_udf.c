@@ -229,6 +229,29 @@ static void scope_covers_exactly_its_owners(void)
         scene_done(&s);
 }
 
+static void scope_of_many_people_covers_them_all(void)
+{
+        enum { MANY = 20000 };
+        struct scene s = scene_new();
+        struct scope scope = { 0 };
+        CLEANUP_BUF struct buf list = { 0 };
+        CLEANUP_BUF struct buf text = { 0 };
+
+        for (int i = MANY; i > 0; i--)
+                buf_addf(&list, "%d,", 2 * i);
+        CU_ASSERT_EQUAL(scope_make(s.crypt.keyring, list.bytes, list.n, &text), 0);
+        for (int i = 1; i <= 2 * MANY + 1; i++)
+                CU_ASSERT_EQUAL(scope_covers(&scope, s.crypt.keyring, text.bytes, text.n, i), i % 2 == 0);
+        text.bytes[0] ^=
+                1; /* another owner under the old MAC: he is not covered, whatever was looked at before */
+        CU_ASSERT_FALSE(scope_covers(&scope, s.crypt.keyring, text.bytes, text.n, 50000));
+        scope_done(&scope);
+        CU_ASSERT_FALSE(scope_covers(&scope, s.crypt.keyring, text.bytes, text.n, 2));
+        CU_ASSERT_FALSE(scope_covers(&scope, s.crypt.keyring, text.bytes, text.n, 50000));
+        scope_done(&scope);
+        scene_done(&s);
+}
+
 static void numbers_and_text_pass_within_the_scope_only(void)
 {
         struct scene s = scene_new();
@@ -419,7 +442,7 @@ static void *take_and_give(void *arg)
                 struct ring *ring = ring_get();
 
                 if (ring && keyring_install(ring_keys(ring))[0] == 255)
-                        return "wrong ring";
+                        return arg; /* another ring than any that was there */
                 ring_put(ring);
                 if (i % 50 == 0)
                         utimensat(AT_FDCWD, path, NULL, 0); /* seems changed: load again */
@@ -445,6 +468,7 @@ static void threads_share_one_ring(void)
 
 UNIT_MAIN("udf", TEST(envelope_opens_within_the_scope), TEST(any_other_argument_gives_null),
           TEST(scope_needs_the_secret_and_a_whole_list), TEST(scope_covers_exactly_its_owners),
-          TEST(numbers_and_text_pass_within_the_scope_only), TEST(entries_are_opened_by_number),
-          TEST(wrong_calls_are_refused_by_name), TEST(without_a_key_ring_everything_is_null),
+          TEST(scope_of_many_people_covers_them_all), TEST(numbers_and_text_pass_within_the_scope_only),
+          TEST(entries_are_opened_by_number), TEST(wrong_calls_are_refused_by_name),
+          TEST(without_a_key_ring_everything_is_null),
           TEST(changed_ring_is_loaded_while_old_statements_go_on), TEST(threads_share_one_ring))
