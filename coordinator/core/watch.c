@@ -181,7 +181,9 @@ void watch_on_watch(struct core *core, const struct asker *asker, struct msg **t
             !access_allows(&core->access, asker->who, PERMISSION_JOB_READ, job->owner_id, NULL) ||
             (ask->output &&
              !access_allows(&core->access, asker->who, PERMISSION_DATA_READ, job->owner_id, NULL))) {
-                if (!ask->stop)
+                if (ask->stop)
+                        reply_changed(core, asker, 0, NULL);
+                else
                         ask_reader(core, asker, take_msg);
                 return;
         }
