@@ -332,6 +332,8 @@ class Worker:
                                          index=task.index, input=number, seq=seq)
                 header, body = self.wait_for(request)
                 if header["op"] != "chunk":
+                    if header["op"] == "stale":
+                        task.stop_status = "silent"
                     return None
                 file.write(body)
                 seq, final = seq + 1, header.get("final", False)
