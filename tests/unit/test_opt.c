@@ -54,8 +54,8 @@ static const struct opt_program first = {
 };
 
 #define PARSE(program, opts, err, ...)                                                                       \
-        opt_parse(&(program), (int)ARRAY_LEN(((char *[]){ __VA_ARGS__ })), (char *[]){ __VA_ARGS__ },        \
-                  &(opts), &(err))
+        opt_parse(&(program), (int)ARRAY_LEN(((const char *[]){ __VA_ARGS__ })),                             \
+                  (char *const *)(const char *[]){ __VA_ARGS__ }, &(opts), &(err))
 
 static void values_come_as_next_word_after_equals_or_glued_to_a_letter(void)
 {
