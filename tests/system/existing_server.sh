@@ -14,6 +14,7 @@ stop() {
         at_end
 }
 start_coordinator() {
+        rm -f "$T/log/coordinator.out" # what an earlier one said does not count
         jobcoordinator --config "$T/coordinator.conf" >"$T/log/coordinator.out" 2>>"$T/log/coordinator.log" &
         coordinator=$!
         await 'the coordinator is ready' 20 grep -qx ready "$T/log/coordinator.out"
