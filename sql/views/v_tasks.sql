@@ -1,5 +1,6 @@
 -- One row a task, once its row exists. Tasks that never ran are stored as queued (a hold does not rewrite ten million
 -- rows): held and waiting come from their job.
+-- Reasons 5 to 9: no program was started, so that there is no exit code.
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW v_tasks AS
 SELECT t.job_id AS job_id,
   t.task_index AS task_index,
@@ -20,7 +21,7 @@ SELECT t.job_id AS job_id,
     'arguments-too-long', 'no-cwd', 'launch', 'bad-result', 'result-too-large', 'no-space', 'crash-limit',
     'worker-lost', 'returned', 'cancelled', 'dependency', 'max-fails', 'start-by', 'bad-input',
     'bad-type', 'output-files', 'stopped') AS reason,
-  scoped(q.s, t.owner, CASE WHEN t.status >= 5 AND t.started_us > 0 AND t.exit_signal = 0 THEN t.exit_code END) AS exit_code,
+  scoped(q.s, t.owner, CASE WHEN t.status >= 5 AND t.started_us > 0 AND t.reason NOT BETWEEN 5 AND 9 AND t.exit_signal = 0 THEN t.exit_code END) AS exit_code,
   scoped(q.s, t.owner, NULLIF(t.exit_signal, 0)) AS exit_signal,
   scoped(q.s, t.owner, NULLIF(t.attempt, 0)) AS attempt,
   CASE WHEN scoped(q.s, t.owner, t.worker) <=> w.principal THEN w.name END AS worker,
