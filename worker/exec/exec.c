@@ -183,6 +183,7 @@ void exec_free(struct exec *exec)
                 }
                 run_free(run);
         }
+        inputs_free_all(exec);
         spawner_free(exec->spawner);
         tree_free(exec->tree);
         words_done(&exec->words_env);

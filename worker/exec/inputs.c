@@ -19,7 +19,8 @@
 
 #define MODE_DEFAULT 0644
 
-struct inputs { /* wjob.files */
+struct inputs { /* wjob.files; also in exec->inputs */
+        struct inputs *prev, *next;
         struct exec *exec;
         char name[48]; /* of the job's folder below the scratch folder */
         char *script; /* path, once it is there */
@@ -92,6 +93,7 @@ static struct inputs *inputs_get(struct exec *exec, struct wjob *job)
         }
         if (error)
                 inputs->failed = reason_of_errno(error);
+        DL_APPEND(exec->inputs, inputs);
         job->files = inputs;
         return inputs;
 }
@@ -104,18 +106,27 @@ static void close_incoming(struct inputs *inputs)
         inputs->seq = inputs->n_bytes = 0;
 }
 
-void exec_forget_job(struct wjob *job)
+static void inputs_free(struct inputs *inputs)
 {
-        struct inputs *inputs = job->files;
-
-        if (!inputs)
-                return;
+        DL_DELETE(inputs->exec->inputs, inputs);
         close_incoming(inputs);
         scratch_remove(inputs->exec->scratch, inputs->name);
         digest_free(inputs->digest);
         free(inputs->script);
         free(inputs);
+}
+
+void exec_forget_job(struct wjob *job)
+{
+        if (job->files)
+                inputs_free(job->files);
         job->files = NULL;
+}
+
+void inputs_free_all(struct exec *exec)
+{
+        while (exec->inputs)
+                inputs_free(exec->inputs);
 }
 
 /* ------------------------------------------------------------------ fetching */

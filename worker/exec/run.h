@@ -54,6 +54,7 @@ struct exec {
         struct output_sink sink;
         struct run *runs;
         struct run *by_pid;
+        struct inputs *inputs; /* of every job that has some */
         struct run *waiting; /* for credit, first come first served */
         size_t n_unsettled;
         int null_fd;
@@ -80,6 +81,7 @@ enum task_reason result_read(int at_fd, const char *path, struct buf *ret_text, 
 
 /* inputs.c */
 bool inputs_needed(const struct wjob *job);
+void inputs_free_all(struct exec *exec); /* at the end: the jobs are not told */
 /* 0: all there; 1: being fetched, run_begin or run_fail follows; -1: they cannot be had, *ret_reason. */
 int inputs_want(struct exec *exec, struct run *run, enum task_reason *ret_reason);
 const char *inputs_script(const struct wjob *job); /* path of the job's script, NULL: it is none */
