@@ -24,7 +24,7 @@ static inline void xfree_cleanup(void *p)
 #define GROW(array, cap, need)                                                                               \
         do {                                                                                                 \
                 if ((size_t)(need) > (cap)) {                                                                \
-                        (cap) = MAX((size_t)(need), (cap) ? (cap) * 2 : (size_t)8);                          \
+                        (cap) = MAX((size_t)(need), (cap) ? 2 * (cap) : (size_t)8);                          \
                         (array) = xrealloc((array), (cap) * sizeof(*(array)));                               \
                 }                                                                                            \
         } while (0)

@@ -28,6 +28,8 @@ struct range { /* both ends belong to it */
         uint64_t hi;
 };
 
+/* The formatter takes these macros for code. */
+/* clang-format off */
 #define FIELD_C_U64(name) uint64_t name; bool has_##name;
 #define FIELD_C_I64(name) int64_t name; bool has_##name;
 #define FIELD_C_BOOL(name) bool name; bool has_##name;
@@ -48,6 +50,7 @@ struct range { /* both ends belong to it */
 #define FIELD_RECS(owner, name, record, presence, min, max) struct rec_##record *name; size_t n_##name;
 #define END(kind) };
 #define END_REC(record) };
+/* clang-format on */
 #include "proto/messages.def"
 #undef MSG
 #undef FIELD
@@ -101,8 +104,8 @@ struct msg {
 /* Decode a header sent in `direction` with its optional body. The body's bytes are copied into the message.
  * Errors: BAD_JSON, BAD_FIELD, TOO_LARGE, BAD_FRAME (body and header disagree). If the header is readable enough
  * to tell, *ret_id receives its id even when decoding fails (0 otherwise), so that a refusal can name it. */
-struct msg *msg_decode(enum msg_direction direction, const void *header, size_t header_bytes, const void *body,
-                       size_t body_bytes, uint64_t *ret_id, struct err *err) MUST_CHECK;
+struct msg *msg_decode(enum msg_direction direction, const void *header, size_t header_bytes,
+                       const void *body, size_t body_bytes, uint64_t *ret_id, struct err *err) MUST_CHECK;
 void msg_free(struct msg *msg);
 DEFINE_CLEANUP(struct msg, msg_free)
 

@@ -87,22 +87,15 @@ static const struct word_set err_word_set = { err_word_of, err_number_of };
         { COMMON(owner, field, FIELD_KIND_RECS, presence, n_##field), .min = (least), .max = (most),         \
           .record = &rec##_record },
 /* The empty row at the end keeps the table of a message without fields from being empty. */
-#define END(kind)                                                                                            \
-        {                                                                                                    \
-                0                                                                                            \
-        }                                                                                                    \
-        }                                                                                                    \
-        ;
+/* clang-format off */
+#define END(kind) { 0 } };
 #define END_REC(record_name)                                                                                 \
-        {                                                                                                    \
-                0                                                                                            \
-        }                                                                                                    \
-        }                                                                                                    \
-        ;                                                                                                    \
+        { 0 } };                                                                                             \
         static const struct record record_name##_record = { record_name##_fields,                            \
                                                             ARRAY_LEN(record_name##_fields) - 1,             \
                                                             sizeof(struct rec_##record_name) };              \
         _Static_assert(ARRAY_LEN(record_name##_fields) <= 65, "one bit for each field while decoding");
+/* clang-format on */
 #include "proto/messages.def"
 #undef MSG
 #undef REC

@@ -71,11 +71,12 @@ static const struct word list_kind_words[] = {
 DEFINE_WORDS(list_kind, enum list_kind)
 
 /* The small sets: first their tables, then their functions. */
+/* The formatter takes these macros for code. */
+/* clang-format off */
 #define SET(set) static const struct word set##_words[] = {
 #define WORD(set, name, number, word) { number, word },
-#define END_SET(set)                                                                                         \
-        }                                                                                                    \
-        ;
+#define END_SET(set) };
+/* clang-format on */
 #include "proto/words.def"
 #undef SET
 #undef WORD

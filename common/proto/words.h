@@ -35,9 +35,12 @@ enum list_kind {
 #include "proto/list_kinds.def"
 #undef LIST_KIND
 };
+/* The formatter takes these macros for code. */
+/* clang-format off */
 #define SET(set) enum set {
 #define WORD(set, name, number, word) name = number,
 #define END_SET(set) };
+/* clang-format on */
 #include "proto/words.def"
 #undef SET
 #undef WORD

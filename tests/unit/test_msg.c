@@ -113,10 +113,9 @@ static void a_signal_means_what_its_direction_says(void)
 {
         struct err err = { 0 };
         CLEANUP_WITH(msg_free)
-        struct msg *client =
-                decode(MSG_C2S,
-                       "{\"v\":1,\"type\":\"TaskRequest\",\"op\":\"signal\",\"id\":1,\"job\":1,\"signal\":9}",
-                       &err);
+        struct msg *client = decode(
+                MSG_C2S,
+                "{\"v\":1,\"type\":\"TaskRequest\",\"op\":\"signal\",\"id\":1,\"job\":1,\"signal\":9}", &err);
         CLEANUP_WITH(msg_free)
         struct msg *worker = decode(
                 MSG_S2W,

@@ -10,7 +10,9 @@ struct unit_test {
         const char *name;
         CU_TestFunc run;
 };
+/* clang-format off */
 #define TEST(function) { #function, function }
+/* clang-format on */
 
 #define UNIT_MAIN(suite_name, ...)                                                                           \
         int main(void)                                                                                       \
