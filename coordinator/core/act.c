@@ -195,9 +195,11 @@ static void hold(struct core *core, const struct asker *asker, struct job *job, 
         uint64_t n = unfinished(job) - job->granted;
         struct rec_job_spec *spec = &job->spec->spec;
 
-        if (spec->hold == held)
+        bool change = spec->hold != held;
+
+        if (!change)
                 n = 0;
-        if (n > 0 && !dry_run) {
+        if (change && !dry_run) {
                 spec->hold = held;
                 spec->has_hold = true;
                 job_rehome(core, job);

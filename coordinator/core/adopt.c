@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "core/deps.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/queue.h"
@@ -120,10 +121,12 @@ static bool adopt_one(struct core *core, struct worker *worker, struct job *job,
 
         if (!found && spans_find(&job->adopted, at) && supersede(core, job, at, held))
                 found = spans_find(&job->limbo, at);
-        if (!found || held->epoch >= core->settings.epoch || !may_adopt(job, found, held) ||
-            !(lease = adopted_lease(core, worker, job, at, found, held)))
+        if (!found || job->ending == TASK_STATUS_ABORTED || held->epoch >= core->settings.epoch ||
+            !may_adopt(job, found, held) || !(lease = adopted_lease(core, worker, job, at, found, held)))
                 return false;
         note = *note_of(job, found);
+        if (job->n_waits > 0)
+                deps_were_met(core, job);
         spans_take(&job->limbo, at, at, &taken);
         spans_done(&taken);
         if (!spans_find(&job->adopted, at))

@@ -82,16 +82,28 @@ void deps_release(struct core *core, struct job *job)
         }
 }
 
-void deps_forget(struct core *core, struct job *job)
+static void drop_waits(struct core *core, struct job *job)
 {
-        struct dependency *dependency, *next;
-
-        DL_FOREACH_SAFE (job->dependants, dependency, next)
-                unlink_from(job, dependency);
         for (size_t i = 0; job->waits && i < job->spec->spec.n_after; i++) {
                 if (job->waits[i].prev)
                         unlink_from(job_find(core, job->waits[i].on.n), &job->waits[i]);
         }
         free(job->waits);
         job->waits = NULL;
+}
+
+void deps_were_met(struct core *core, struct job *job)
+{
+        drop_waits(core, job);
+        job->n_waits = 0;
+        job_rehome(core, job);
+}
+
+void deps_forget(struct core *core, struct job *job)
+{
+        struct dependency *dependency, *next;
+
+        DL_FOREACH_SAFE (job->dependants, dependency, next)
+                unlink_from(job, dependency);
+        drop_waits(core, job);
 }

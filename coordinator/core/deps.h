@@ -10,6 +10,8 @@ void deps_attach(struct core *core, struct job *job);
 void deps_answer(struct core *core, struct job *job, size_t k, bool found, enum task_status status);
 /* The job's end is committed: whoever waits for it goes on or is aborted. */
 void deps_release(struct core *core, struct job *job);
+/* A worker holds a task of it, so what it waits for (again, after a restart) had come before. */
+void deps_were_met(struct core *core, struct job *job);
 void deps_forget(struct core *core, struct job *job);
 
 #endif

@@ -222,7 +222,8 @@ void job_move(struct core *core, struct job *job, enum task_status from, enum tr
         while (i < ARRAY_LEN(edges) &&
                (edges[i].from != from || edges[i].trigger != trigger || edges[i].to != to))
                 i++;
-        BUG_ON(i == ARRAY_LEN(edges) || job->n[from] < n);
+        BUG_ON(i == ARRAY_LEN(edges));
+        BUG_ON(job->n[from] < n);
         core->edge_hits[i] += n;
         job->n[from] -= n;
         job->n[to] += n;
@@ -388,5 +389,8 @@ void job_live(struct core *core, struct job *job)
 {
         job->phase = JOB_LIVE;
         rows_want(core, job);
+        rows_mark(
+                core,
+                job); /* a restart may find the cursor at the mark: nothing would be granted, so nothing ask */
         queue_consider(core, job);
 }

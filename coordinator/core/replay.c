@@ -168,6 +168,8 @@ static void settle_home(struct core *core, struct job *job)
         if (!was_granted(job)) {
                 deps_attach(core, job);
                 ask_deps(core, job);
+        } else if (job->ending == TASK_STATUS_ABORTED) {
+                job->n_waits = 1; /* for what never came: it stays waiting while its tasks are ended */
         }
         home = job_home(job);
         if (home == TASK_STATUS_QUEUED)

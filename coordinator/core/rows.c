@@ -50,7 +50,7 @@ void rows_next(struct core *core)
         struct job *job = core->rows_line;
         uint32_t hi;
 
-        if (!job || core->rows_out)
+        if (!job || core->rows_out || core->draining)
                 return;
         core->rows_out = true;
         rows_forget(core, job);

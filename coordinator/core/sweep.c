@@ -105,7 +105,7 @@ void sweep_next(struct core *core, struct job *job)
 {
         uint64_t rows = 0;
 
-        if (job->sweeping || job->phase != JOB_LIVE)
+        if (job->sweeping || job->phase != JOB_LIVE || core->draining)
                 return;
         while (job->sweep.count > 0 && rows < ROWS_A_BATCH) {
                 struct span run = next_run(core, job);

@@ -42,7 +42,7 @@ static void big_or_small(struct sim *sim, struct rec_job_spec *spec, struct rec_
         parts[0] = (struct rec_array_part){ .lo = 1, .has_lo = true, .has_hi = true };
         parts[0].hi = dice < 80                  ? 1 + sim_below(sim, 40)
                       : dice < 97 || !sim->large ? 1 + sim_below(sim, 900)
-                                                 : 45000;
+                                                 : 36000;
         spec->array = parts;
         spec->n_array = 1;
         spec->is_array = spec->has_is_array = true;

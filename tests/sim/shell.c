@@ -65,6 +65,10 @@ static void send_now(struct sim *sim, struct session_id to, const struct buf *he
         if (!sim->healing && sim_below(sim, 2000) == 0) {
                 struct event event = { .kind = EVENT_SESSION_LOST, .u.session = to };
 
+                for (unsigned i = 0; i < SIM_CLIENTS; i++) {
+                        if (sim->clients[i].session.n == to.n)
+                                sim_client_disconnect(sim, &sim->clients[i]);
+                }
                 sim_shell_event(sim, &event);
                 return;
         }

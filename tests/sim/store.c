@@ -239,6 +239,7 @@ static void new_round(struct sim *sim, const struct store_round *round)
                         memset(&row->now, 0, sizeof(row->now));
                         row->now.status = TASK_STATUS_QUEUED;
                         row->now.attempt = number;
+                        sim_witness(sim, job->id, i)->starts = 0; /* promises hold per round */
                 }
         }
 }
