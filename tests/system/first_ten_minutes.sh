@@ -28,7 +28,7 @@ matches "lists the array" "$out" "(^|[[:space:]])${array}[[:space:]]"
 
 mkdir thumb
 for name in a b 'c d'; do echo "picture $name" >"$name.png"; done
-ls -- *.png | { exits "one task per line of stdin" 0 jobsubmit --wait --cwd . -n thumbs --each-line - -- cp {} thumb/{}; }
+exits "one task per line of stdin" 0 jobsubmit --wait --cwd . -n thumbs --each-line - -- cp {} thumb/{} < <(ls -- *.png)
 equal "each file was treated, blanks and all" "$(ls thumb | tr '\n' ';')" "a.png;b.png;c d.png;"
 
 exits "tasks leave JSON results" 0 jobsubmit --wait -a 1-20 -- sh -c 'echo "{\"x\":$JOB_INDEX,\"loss\":0.$((JOB_INDEX + 10))}" > $JOB_RESULT'

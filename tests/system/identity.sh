@@ -11,9 +11,11 @@ exits "alice's key works" 0 as alice jobsubmit --wait echo hello
 
 # An unknown key: a profile that nobody made.
 jobctl key add --user alice --out "$T/spare.profile" >/dev/null
-cp "$T/spare.profile" "$T/stranger.profile"
-keys=$("$ROOT/tests/system/new_keys.py")
-sed -i "s|^public-key.*|public-key = ${keys% *}|; s|^secret-key.*|secret-key = ${keys#* }|" "$T/stranger.profile"
+{
+        grep -E '^(endpoint|server-key)' "$T/spare.profile"
+        read -r public secret < <("$ROOT/tests/system/new_keys.py")
+        printf 'public-key = %s\nsecret-key = %s\n' "$public" "$secret"
+} >"$T/stranger.profile" && chmod 600 "$T/stranger.profile"
 exits "an unknown key is refused" 77 as stranger jobsubmit echo hello
 await "and that is an event" 10 eval '[ "$(events refused)" -ge 1 ] || [ "$(jobctl --json events | grep -c refuse)" -ge 1 ]'
 

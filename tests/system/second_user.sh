@@ -21,7 +21,7 @@ check "and by SQL" grep -q "$SECRET" <(as alice jobctl sql --csv 'SELECT * FROM 
 
 # --- commands
 for command in "ls" "ls -u all" "ls -u alice" "show $job" "tasks $job" "why $queued" "logs $job" "logs $job.1" "results $job" \
-        "get $job $T/stolen" "events $job" "events" "cancel $queued" "retry $job" "show last" "ls --since 1d" "show @$SECRET-name" \
+        "get $job $T/stolen" "events $job" "events" "cancel $queued" "retry $job" "show last" "ls --since 1d" \
         "wait $job --timeout 1" "show 1-9" "results all" "tasks all" "logs all" "events all" "worker ls" "queue ls" "stats" "top -n 1"; do
         # shellcheck disable=SC2086 # words
         run timeout 20 env JOBMILL_PROFILE="$T/bob.profile" jobctl $command </dev/null
@@ -31,6 +31,7 @@ exits "another's job is no job" 66 as bob jobctl show "$job"
 theirs=$err
 exits "and looks like one that is not there" 66 as bob jobctl show 999999
 equal "in the same words" "${theirs//$job/N}" "${err//999999/N}"
+exits "nor found by its name" 66 as bob jobctl show "@$SECRET-name"
 exits "nor can it be cancelled" 66 as bob jobctl cancel "$queued"
 exits "nor waited for" 66 as bob jobctl wait "$job" --timeout 5
 exits "nor its output read" 66 as bob jobctl logs "$job.1"
