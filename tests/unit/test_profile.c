@@ -63,9 +63,9 @@ static void scene_refused(struct scene *scene, const char *word)
 static void saved_profile_reads_back_the_same(void)
 {
         struct scene scene = scene_new();
-        struct profile out = { .endpoints = { "tcp://10.0.0.1:5555", "tcp://10.0.0.2:5555" },
+        struct profile out = { .endpoints = { (char *)"tcp://10.0.0.1:5555", (char *)"tcp://10.0.0.2:5555" },
                                .n_endpoints = 2,
-                               .sql_option_file = "/home/alice/alice.cnf" };
+                               .sql_option_file = (char *)"/home/alice/alice.cnf" };
         struct profile *in;
         struct stat st;
 
@@ -88,7 +88,7 @@ static void saved_profile_reads_back_the_same(void)
 static void profile_is_never_written_over_an_existing_file(void)
 {
         struct scene scene = scene_new();
-        struct profile out = { .endpoints = { "tcp://10.0.0.1:5555" }, .n_endpoints = 1 };
+        struct profile out = { .endpoints = { (char *)"tcp://10.0.0.1:5555" }, .n_endpoints = 1 };
 
         scene_write(&scene, "", scene.keys.secret_key);
         CU_ASSERT_EQUAL(profile_save(&out, scene.path, &scene.err), -1);
