@@ -28,8 +28,8 @@ struct wjob *job_add(struct wcore *core, const struct rec_run_spec *spec)
 {
         struct wjob *job = job_find(core, spec->job);
 
-        if (job) { /* it may have been changed by `set` */
-                if (!job->refs) {
+        if (job) { /* changed by `set`: holds for what starts from now on */
+                if (!job->refs || job->box->spec.cpus == spec->spec->cpus) { /* leases are counted in cpus */
                         job_spec_free(job->box);
                         job->box = job_spec_dup(spec->spec);
                 }
