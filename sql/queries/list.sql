@@ -46,9 +46,10 @@ WHERE j.owner = :owner AND j.loading = 0 AND j.job_id BETWEEN :job_lo AND :job_h
   AND (:tag_hash = '' OR j.job_id IN (SELECT g.job_id FROM JobTags g WHERE g.owner = j.owner AND g.tag_hash = :tag_hash))
 ORDER BY j.job_id DESC LIMIT 1 OFFSET :last
 
--- In the order of the clustered key, so that a page costs a page. The entry is private: it is for who may read data.
+-- In the order of the clustered key, so that a page costs a page (without `+ 0` the server sees that a single job is
+-- meant, drops job_id from the order and sorts all its rows). The entry is private: it is for who may read data.
 -- name: list_tasks
-SELECT t.job_id, t.task_index, CONCAT(t.job_id, '.', t.task_index) AS task_id, j.name AS `job_name=JOB_NAME`,
+SELECT STRAIGHT_JOIN t.job_id, t.task_index, CONCAT(t.job_id, '.', t.task_index) AS task_id, j.name AS `job_name=JOB_NAME`,
   o.name AS owner, j.queue, j.task_type AS `task_type=TYPE`,
   CASE WHEN t.status <> 3 THEN t.status WHEN j.held > 0 THEN 1
     WHEN j.waiting > 0 AND (j.queued = 0 OR t.attempt > 0) THEN 2 ELSE 3 END AS `status=STATUS`,
@@ -63,12 +64,12 @@ SELECT t.job_id, t.task_index, CONCAT(t.job_id, '.', t.task_index) AS task_id, j
   (CAST(t.task_index AS SIGNED) - 1) MOD NULLIF(j.entries_per_chunk, 0) AS _k,
   j.wrapped_key AS _key, j.owner AS _owner, t.job_id AS _job, t.job_id AS _next, t.task_index AS _next_index
 FROM Tasks t
-STRAIGHT_JOIN Jobs j ON j.job_id = t.job_id AND j.loading = 0
+JOIN Jobs j ON j.job_id = t.job_id AND j.loading = 0
 JOIN Visible v ON v.principal = :who AND v.what = 1 AND v.owner = j.owner
 LEFT JOIN Visible d ON d.principal = :who AND d.what = 2 AND d.owner = j.owner
 LEFT JOIN Principals o ON o.principal = j.owner
 LEFT JOIN Principals w ON w.principal = NULLIF(t.worker, 0)
-WHERE t.job_id BETWEEN :job_lo AND :job_hi AND (t.job_id > :cursor OR t.task_index > :cursor_index)
+WHERE t.job_id BETWEEN :job_lo AND :job_hi + 0 AND (t.job_id > :cursor OR t.task_index > :cursor_index)
   AND t.task_index BETWEEN :index_lo AND :index_hi
   AND (:ranges = '' OR EXISTS (SELECT 1 FROM JSON_TABLE(IF(:ranges = '', '[]', :ranges), '$[*]'
     COLUMNS (lo BIGINT UNSIGNED PATH '$[0]', hi BIGINT UNSIGNED PATH '$[1]')) r WHERE t.task_index BETWEEN r.lo AND r.hi))
@@ -87,14 +88,14 @@ SELECT x.job_id, x.task_index, x.attempt, x.status AS `status=STATUS`, x.reason 
 FROM (
   (SELECT t.job_id, t.task_index, t.attempt, t.status, t.reason, t.exit_code, t.exit_signal, t.worker, t.started_us,
      t.ended_us, t.cpu_us, t.rss_kib
-   FROM Tasks t WHERE t.job_id BETWEEN :job_lo AND :job_hi AND t.started_us > 0
+   FROM Tasks t WHERE t.job_id BETWEEN :job_lo AND :job_hi + 0 AND t.started_us > 0
      AND (t.job_id > :cursor OR t.task_index * 65536 + t.attempt > :cursor_index)
      AND t.task_index BETWEEN GREATEST(:index_lo, IF(:job_lo = :job_hi, :cursor_index DIV 65536, 0)) AND :index_hi
    ORDER BY t.job_id, t.task_index LIMIT :rows)
   UNION ALL
   (SELECT a.job_id, a.task_index, a.attempt, a.status, a.reason, a.exit_code, a.exit_signal, a.worker, a.started_us,
      a.ended_us, a.cpu_us, a.rss_kib
-   FROM Attempts a WHERE a.job_id BETWEEN :job_lo AND :job_hi
+   FROM Attempts a WHERE a.job_id BETWEEN :job_lo AND :job_hi + 0
      AND (a.job_id > :cursor OR a.task_index * 65536 + a.attempt > :cursor_index)
      AND a.task_index BETWEEN GREATEST(:index_lo, IF(:job_lo = :job_hi, :cursor_index DIV 65536, 0)) AND :index_hi
    ORDER BY a.job_id, a.task_index, a.attempt LIMIT :rows)
@@ -109,7 +110,7 @@ ORDER BY x.job_id, x.task_index, x.attempt LIMIT :rows
 
 -- Long results come one by one (list_result), so that a page of them needs no gigabyte.
 -- name: list_results
-SELECT t.job_id, t.task_index, j.name AS `job_name=JOB_NAME`, o.name AS owner, t.status AS `status=STATUS`,
+SELECT STRAIGHT_JOIN t.job_id, t.task_index, j.name AS `job_name=JOB_NAME`, o.name AS owner, t.status AS `status=STATUS`,
   j.entries_per_chunk AS `entry=ENTRY`, IF(LENGTH(d.payload) > 65536, '', d.payload) AS `result=RESULT`,
   d.recorded_us AS `recorded_at=TIME`,
   (CAST(t.task_index AS SIGNED) - 1) DIV NULLIF(j.entries_per_chunk, 0) AS _chunk,
@@ -117,12 +118,12 @@ SELECT t.job_id, t.task_index, j.name AS `job_name=JOB_NAME`, o.name AS owner, t
   j.wrapped_key AS _key, j.owner AS _owner, t.job_id AS _job, t.task_index AS _index, d.attempt AS _attempt,
   t.job_id AS _next, t.task_index AS _next_index
 FROM Tasks t
-STRAIGHT_JOIN Jobs j ON j.job_id = t.job_id AND j.loading = 0
+JOIN Jobs j ON j.job_id = t.job_id AND j.loading = 0
 JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
 JOIN Data d ON d.job_id = t.job_id AND d.task_index = t.task_index AND d.kind = 1 AND d.attempt = t.attempt
 LEFT JOIN Attempts a ON a.job_id = d.job_id AND a.task_index = d.task_index AND a.attempt = d.attempt
 LEFT JOIN Principals o ON o.principal = j.owner
-WHERE t.job_id BETWEEN :job_lo AND :job_hi AND (t.job_id > :cursor OR t.task_index > :cursor_index)
+WHERE t.job_id BETWEEN :job_lo AND :job_hi + 0 AND (t.job_id > :cursor OR t.task_index > :cursor_index)
   AND t.task_index BETWEEN :index_lo AND :index_hi AND a.job_id IS NULL
   AND (:ranges = '' OR EXISTS (SELECT 1 FROM JSON_TABLE(IF(:ranges = '', '[]', :ranges), '$[*]'
     COLUMNS (lo BIGINT UNSIGNED PATH '$[0]', hi BIGINT UNSIGNED PATH '$[1]')) r WHERE t.task_index BETWEEN r.lo AND r.hi))
@@ -167,7 +168,7 @@ SELECT COALESCE(MAX(CASE WHEN t.status <= 5 THEN 0 WHEN t.status = 7 THEN 124
   CAST(COALESCE(SUM(t.status = 9), 0) AS UNSIGNED) AS lost, CAST(COALESCE(SUM(t.status = 10), 0) AS UNSIGNED) AS cancelled,
   CAST(COALESCE(SUM(t.status = 11), 0) AS UNSIGNED) AS aborted, 0 AS _next, 0 AS _next_index
 FROM Tasks t
-STRAIGHT_JOIN Jobs j ON j.job_id = t.job_id AND j.loading = 0
+JOIN Jobs j ON j.job_id = t.job_id AND j.loading = 0
 JOIN Visible v ON v.principal = :who AND v.what = 1 AND v.owner = j.owner
 WHERE t.job_id BETWEEN :job_lo AND :job_hi AND t.task_index BETWEEN :index_lo AND :index_hi
   AND (:ranges = '' OR EXISTS (SELECT 1 FROM JSON_TABLE(IF(:ranges = '', '[]', :ranges), '$[*]'
