@@ -152,6 +152,10 @@ static void numbers_of_kinds_and_states_are_those_of_the_defs(void)
         says("v_tasks.sql", "OR t.attempt > 0) THEN ", TASK_STATUS_WAITING);
         says("v_tasks.sql", "ELSE ", TASK_STATUS_QUEUED);
         says("v_why.sql", "scoped(q.s, t.owner, t.status) = ", TASK_STATUS_QUEUED);
+        /* Where no program was started there is no exit code. */
+        says("v_tasks.sql", "t.reason NOT BETWEEN ", TASK_REASON_NOT_FOUND);
+        says("v_tasks.sql", "t.reason NOT BETWEEN 5 AND ", TASK_REASON_LAUNCH);
+        says("v_attempts.sql", "a.reason NOT BETWEEN 5 AND ", TASK_REASON_LAUNCH);
 }
 
 static void status_five_and_above_is_final(void)
