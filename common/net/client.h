@@ -14,7 +14,8 @@ DEFINE_CLEANUP(struct client, client_free)
 
 /* Send `request` and return its first answer; a `refused` becomes err. timeout_ms: -1 for ever (reconnects and
  * resends), else UNREACHABLE. EINTR by SIGINT or SIGTERM: NULL with RETRY_LATER and text "interrupted". */
-struct msg *client_call(struct client *client, struct msg *request, int timeout_ms, struct err *err) MUST_CHECK;
+struct msg *client_call(struct client *client, struct msg *request, int timeout_ms,
+                        struct err *err) MUST_CHECK;
 /* The next message whose re is that of the last client_call or client_send (streams: rows, chunk … end, event).
  * After a reconnect the request is sent again and *ret_resumed becomes true. */
 struct msg *client_next(struct client *client, int timeout_ms, bool *ret_resumed, struct err *err) MUST_CHECK;
