@@ -23,6 +23,9 @@ END
 job=$(jobsubmit -n big -a "1-$TASKS" --crash-limit 100 -e W "$T/task.sh")
 matches "the array is acknowledged" "$job" '^[0-9]+$'
 
+# Tasks that may not run twice: each ends well or is lost.
+AT_MOST_ONCE=$(jobsubmit -n once -a 1-300 --at-most-once -e W "$T/task.sh")
+
 # Two clients submit one job after the other with keys of their own and log what was acknowledged.
 client() { # NAME
         local n=0 id
@@ -62,6 +65,9 @@ for name in one two; do
         equal "its jobs end well" "$status" 0
 done
 
+run jobctl wait "$AT_MOST_ONCE" --timeout 120
+check "the at-most-once tasks have ended" test "$status" -le 1
+equal "well, or lost" "$(sql "SELECT COUNT(*) FROM Tasks WHERE job_id=$AT_MOST_ONCE AND status NOT IN (5, 9)")" 0
 equal "every task of the array succeeded once" "$(sql "SELECT COUNT(*), SUM(status=5) FROM Tasks WHERE job_id=$job")" "$TASKS	$TASKS"
 . "$ROOT/tests/system/invariants.sh"
 check_invariants "$W" "$T"/*.acked
