@@ -15,12 +15,14 @@
 
 #include <czmq.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 #include <utlist.h>
 
 #include "adapters/router_internal.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "proto/msg.h"
 
@@ -127,17 +129,19 @@ static int guard(void *handle, struct err *err)
 
 static int open_monitor(struct router *router, struct err *err)
 {
-        static const char where[] = "inproc://router-monitor";
+        char where[64];
         int events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                      ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
         zsock_t *monitor;
 
+        /* Another name each time: libzmq frees the one of a socket before later than that socket. */
+        snprintf(where, sizeof(where), "inproc://router-monitor-%" PRId64, clock_mono_us());
         if (zmq_socket_monitor(router->handle, where, events) != 0)
                 return zmq_failed(err, "watch connections");
-        monitor = zsock_new_pair(">inproc://router-monitor");
-        if (!monitor)
-                return zmq_failed(err, "watch connections");
+        monitor = zsock_new(ZMQ_PAIR);
         router->monitor = monitor;
+        if (!monitor || zsock_connect(monitor, "%s", where) != 0)
+                return zmq_failed(err, "watch connections");
         return 0;
 }
 
