@@ -173,7 +173,8 @@ install: all
 	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' '$(DESTDIR)$(PREFIX)/share/doc/jobmill/config'
 	install -m 755 $(BIN_FILES) '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 755 deploy/local '$(DESTDIR)$(PREFIX)/bin/jobmill-local'
-	install -m 644 $(UDF) sql/udf/install.sql '$(DESTDIR)$(PREFIX)/lib/jobmill/'
+	install -m 644 $(UDF) sql/udf/install.sql sql/udf/uninstall.sql deploy/mariadb/README.md deploy/mariadb/jobmill.cnf '$(DESTDIR)$(PREFIX)/lib/jobmill/'
+	install -m 755 deploy/mariadb/install-udf.sh '$(DESTDIR)$(PREFIX)/lib/jobmill/'
 	for s in 1 5 8; do for f in deploy/man/*.$$s; do [ ! -e "$$f" ] || install -m 644 "$$f" '$(DESTDIR)$(PREFIX)'/share/man/man$$s/; done; done
 	install -m 644 deploy/config/* '$(DESTDIR)$(PREFIX)/share/doc/jobmill/config/'
 	install -m 644 deploy/packaging/jobmill.bash-completion '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/jobsubmit'
