@@ -26,7 +26,7 @@ list() { # KIND: "NAME FILE" lines
         *) echo "unknown kind of test: $1" >&2 && exit 64 ;;
         esac
         for file in "${@:2}"; do
-                [ -e "$file" ] && [ "${file##*/}" != lib.sh ] || continue
+                [ -e "$file" ] && [ "${file##*/}" != lib.sh ] && [ "${file##*/}" != invariants.sh ] || continue
                 file=${file##*/}
                 printf '%s/%s\n' "$1" "${file%.*}"
         done
