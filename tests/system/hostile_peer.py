@@ -254,6 +254,31 @@ def deaf():
     return "served" if worst < 1.0 else "stalled for %.1f s" % worst
 
 
+def replay():
+    """The same submission a hundred times, then another one under its key."""
+    s = connected()
+    submit = lambda seconds: request("submit", "TaskRequest", jobs=[{"key": "replayed", "spec": {"type": "sleep", "args": [seconds]}}])
+    jobs = set()
+    for _ in range(100):
+        s.send(submit("0"))
+        jobs.add(json.loads(s.recv_multipart()[0])["jobs"][0]["job"])
+    s.send(submit("1"))
+    return "%d job, then %s" % (len(jobs), answer(s))
+
+
+def foreign_lease():
+    """JOB NONCE EPOCH: a worker reports the end of a task that another one runs."""
+    job, nonce, epoch = (int(word) for word in sys.argv[3:6])
+    s = connected()
+    s.send(request("ready", "TaskResponse", slots=1, window=0, types=["command"], version="0", host="x", pid=1))
+    first = answer(s)
+    end = {"job": job, "nonce": nonce, "epoch": epoch, "attempt": 1, "ranges": [[1, 1]], "status": "succeeded"}
+    s.send(request("finished", "TaskResponse", window=0, ends=[end]))
+    header = json.loads(s.recv_multipart()[0])
+    s.send(request("bye", "TaskResponse"))
+    return "%s, then %s" % (first, "not recorded" if header["op"] == "stale" or header.get("stale") == 1 else header)
+
+
 def held():
     """Says a status, waits for a line on stdin, says it again: on one connection."""
     s = connected()
@@ -267,7 +292,7 @@ def held():
 CASES = {
     "garbage": garbage, "slow": slow, "huge-metadata": huge_metadata, "frames": frames, "lengths": lengths,
     "too-large": too_large, "endless": endless, "named": named, "claims": claims, "other-role": other_role, "many": many,
-    "deaf": deaf, "held": held,
+    "deaf": deaf, "held": held, "replay": replay, "foreign-lease": foreign_lease,
     "null": lambda: outcome(dealer(curve=False)),
     "stranger": lambda: outcome(dealer(*[k.decode() for k in zmq.curve_keypair()])),
     "wrong-server": lambda: outcome(dealer(server=zmq.curve_keypair()[0].decode())),

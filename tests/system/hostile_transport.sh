@@ -37,6 +37,17 @@ matches "nor a worker's as a person" "$(peer "$T/extra.profile" other-role)" " F
 equal "a crowd that comes and goes is served" "$(peer "$alice" many)" rows
 equal "a peer that never reads stalls nobody" "$(peer "$alice" deaf)" served
 
+equal "a submission a hundred times is one job, another under its key a conflict" "$(peer "$alice" replay)" "1 job, then CONFLICT"
+
+# A worker that reports what another one runs, down to the right nonce.
+job=$(as alice jobsubmit sh -c 'sleep 2; echo mine')
+await "a task runs" 20 eval '[ "$(sql "SELECT COUNT(*) FROM Tasks WHERE job_id='"$job"' AND status=4 AND nonce>0")" = 1 ]'
+lease=$(sql "SELECT nonce FROM Tasks WHERE job_id=$job")
+equal "another worker cannot report its end" \
+        "$(peer "$T/extra.profile" foreign-lease "$job" "$lease" "$(sql 'SELECT epoch FROM Coordinator')")" "resume, then not recorded"
+exits "the task ends by its own worker" 0 as alice jobctl wait "$job" --timeout 60s
+equal "with its own output" "$(as alice jobctl logs "$job")" mine
+
 # A key that is revoked while its connection stands.
 mkfifo "$T/line"
 /usr/bin/python3 "$ROOT/tests/system/hostile_peer.py" "$alice" held <"$T/line" >"$T/held.out" 2>&1 &
