@@ -20,11 +20,12 @@ if [ $# -gt 0 ]; then targets=("$@"); else
         done
 fi
 
-# The programs' own rules, with another compiler and place. A target that looks into the coordinator's core gets that too.
+# The programs' own rules, with another compiler and place. A target on top of the simulation gets that and the core too.
+needs_core() { grep -q '"sim.h"' "tests/fuzz/fuzz_$1.c"; } # TARGET
 core=()
 for target in "${targets[@]}"; do
-        if grep -q '"core/' "tests/fuzz/fuzz_$target.c"; then
-                for file in coordinator/core/*.c; do core+=("$out/obj/${file%.c}.o"); done
+        if needs_core "$target"; then
+                for file in coordinator/core/*.c tests/sim/s{tore,hell}.c; do core+=("$out/obj/${file%.c}.o"); done
                 break
         fi
 done
@@ -34,12 +35,12 @@ env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory -j2 B=$out CC=$cc WARN= 
 
 build_one() { # TARGET
         local source=tests/fuzz/fuzz_$1.c program=$out/fuzz_$1
-        local objects=()
-        if grep -q '"core/' "$source"; then objects=("${core[@]}"); elif [ "$program" -nt "$source" ] &&
-                [ "$program" -nt $out/lib/libcommon.a ]; then return; fi
-        $cc -std=gnu11 -D_GNU_SOURCE "${flags[@]}" -fsanitize=fuzzer -I. -Icommon -Icoordinator "$source" "${objects[@]}" \
-                $out/lib/libcommon.a -lczmq -lzmq \
-                -ljson-c -lcrypto -lz -lpthread -o "$program"
+        local objects=() object new=0
+        ! needs_core "$1" || objects=("${core[@]}")
+        for object in "$source" "${objects[@]}" $out/lib/libcommon.a; do [ "$program" -nt "$object" ] || new=1; done
+        [ $new -eq 1 ] || return 0
+        $cc -std=gnu11 -D_GNU_SOURCE "${flags[@]}" -fsanitize=fuzzer -I. -Icommon -Icoordinator -Itests/sim "$source" \
+                "${objects[@]}" $out/lib/libcommon.a -lczmq -lzmq -ljson-c -lcrypto -lz -lpthread -o "$program"
 }
 
 # Words that a blind search would need long to find: all names and words of the protocol.
@@ -54,7 +55,7 @@ run_one() { # TARGET
         local target=$1 found=$out/found/$1 corpus=(tests/fuzz/corpus/$1) log=$out/$1.log options=()
         mkdir -p "$found" $out/crashes
         if [ "$target" = msg ]; then corpus+=(common/proto/examples); fi
-        case $target in msg | spec) options=(-dict=$out/dictionary -max_len=4096) ;; esac
+        case $target in msg | spec | session) options=(-dict=$out/dictionary -max_len=8192) ;; esac
         # -runs=0 replays every file and stops.
         if [ "$seconds" -gt 0 ]; then options+=(-max_total_time="$seconds"); else options+=(-runs=0); fi
         if "$out/fuzz_$target" "${options[@]}" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
