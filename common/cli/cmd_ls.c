@@ -86,6 +86,41 @@ static int filters(struct cli *cli, struct listing *listing, const char **status
         return 0;
 }
 
+/* `last` means one job, which the listing of jobs does not count back to. */
+static int resolve_last(struct cli *cli, struct selectors *selectors, struct err *err)
+{
+        for (size_t i = 0; i < selectors->n; i++) {
+                struct selector *selector = &selectors->list[i];
+                struct selectors one = { .list = selector, .n = 1 };
+                CLEANUP_TARGETS struct targets targets = { 0 };
+
+                if (selector->kind != SELECTOR_LAST)
+                        continue;
+                if (targets_resolve(cli, &one, &targets, err) < 0)
+                        return -1;
+                selector->kind = SELECTOR_JOB;
+                selector->job = selector->job_to = targets.list[0].job;
+        }
+        return 0;
+}
+
+static int fill(struct cli *cli, struct listing *listings, const struct selectors *selectors,
+                const char **statuses, struct err *err)
+{
+        for (size_t i = 0; i < MAX(selectors->n, 1); i++) {
+                listings[i] = listing_of(cli, LIST_KIND_JOBS);
+                if (selectors->n)
+                        listing_select(&listings[i].request, &selectors->list[i]);
+                if (filters(cli, &listings[i], statuses, err) < 0)
+                        return -1;
+        }
+        if (!selectors->n && !listings[0].request.u.list.has_since_us) {
+                listings[0].request.u.list.since_us = (uint64_t)(clock_wall_us() - RECENT_US);
+                listings[0].request.u.list.has_since_us = true;
+        }
+        return 0;
+}
+
 static int run(struct cli *cli)
 {
         static const struct print print = {
@@ -97,29 +132,17 @@ static int run(struct cli *cli)
         const char *statuses[STATUS_WORDS_MAX];
         struct listing *listings;
         struct err err = { 0 };
-        size_t n;
-        int code = 0;
+        int code;
 
-        if (selectors_parse(cli->opts->words, cli->opts->n_words, &selectors, &err) < 0)
+        if (selectors_parse(cli->opts->words, cli->opts->n_words, &selectors, &err) < 0 ||
+            resolve_last(cli, &selectors, &err) < 0)
                 return cli_fail(cli, &err);
-        n = selectors.n ? selectors.n : 1;
-        listings = xcalloc(n, sizeof(*listings));
-        for (size_t i = 0; i < n; i++) {
-                listings[i] = listing_of(cli, LIST_KIND_JOBS);
-                if (selectors.n)
-                        listing_select(&listings[i].request, &selectors.list[i]);
-                if (!code && filters(cli, &listings[i], statuses, &err) < 0)
-                        code = cli_fail(cli, &err);
-        }
-        if (!selectors.n && !listings[0].request.u.list.has_since_us) {
-                listings[0].request.u.list.since_us = (uint64_t)(clock_wall_us() - RECENT_US);
-                listings[0].request.u.list.has_since_us = true;
-        }
-        if (!code)
-                code = command_print(cli, &print, listings, n);
-        for (size_t i = 0; i < n; i++)
-                listing_done(&listings[i]);
-        xfree(listings);
+        listings = xcalloc(MAX(selectors.n, 1), sizeof(*listings));
+        if (fill(cli, listings, &selectors, statuses, &err) < 0)
+                code = cli_fail(cli, &err);
+        else
+                code = command_print(cli, &print, listings, MAX(selectors.n, 1));
+        listings_free(listings, MAX(selectors.n, 1));
         return code;
 }
 

@@ -14,7 +14,7 @@
 
 #include "base/xalloc.h"
 
-#define COMPLAINT_MAX 512
+#define COMPLAINT_MAX 1024 /* the end of what it says: the error stands there */
 
 extern char **environ;
 
