@@ -179,6 +179,14 @@ static void set_integer(const struct scan *s, const char *from, bool negative, s
         token->integer = negative ? -n : n;
 }
 
+/* What sloppy writers put where a number has no JSON form. */
+static bool is_no_number(const struct scan *s)
+{
+        size_t left = (size_t)(s->end - s->p);
+
+        return (left >= 3 && !memcmp(s->p, "NaN", 3)) || (left >= 8 && !memcmp(s->p, "Infinity", 8));
+}
+
 static int scan_number(struct scan *s, struct json_token *ret_token)
 {
         const char *digits;
@@ -189,7 +197,9 @@ static int scan_number(struct scan *s, struct json_token *ret_token)
         s->p += negative;
         digits = s->p;
         if (!skip_digits(s))
-                return fail(s, "no JSON value");
+                return s->tokens && is_no_number(s)
+                               ? err_set(s->err, ERR_BAD_FIELD, "NaN and Infinity are no values")
+                               : fail(s, "no JSON value");
         if (*digits == '0' && s->p - digits > 1)
                 return fail(s, "a number with a leading zero");
         if (s->p < s->end && *s->p == '.') {

@@ -103,13 +103,18 @@ void sim_net_send(struct sim *sim, bool to_core, struct session_id session, cons
         }
 }
 
-/* The store of the simulation has room for little. */
-static bool too_big(const struct msg *msg)
+/* The store of the simulation has room for little, and its readers know no refusals. */
+static bool is_beyond(const struct scene *scene, const struct msg *msg)
 {
         uint64_t tasks = 0;
 
         if (msg->kind == MSG_queue_set)
                 return true;
+        if (msg->kind == MSG_watch) {
+                const struct sim_job *job = sim_store_job(&scene->sim.store, msg->u.watch.job);
+
+                return !job || job->loading;
+        }
         if (msg->kind != MSG_submit)
                 return false;
         if (msg->u.submit.n_jobs > 16)
@@ -155,7 +160,7 @@ static void say(struct scene *scene, const struct peer *peer, const struct buf *
 
         if (!msg)
                 say_bad(scene, peer, id, &err);
-        else if (!too_big(msg))
+        else if (!is_beyond(scene, msg))
                 sim_shell_message(&scene->sim, peer->session, peer->public_key, peer->worker, header,
                                   n_body ? body : NULL, n_body);
 }
