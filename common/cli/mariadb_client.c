@@ -117,13 +117,18 @@ static enum err_code code_of(const char *complaint)
 static int complain(const struct mariadb_client *client, struct err *err)
 {
         char text[COMPLAINT_MAX + 1];
-        ssize_t n = pread(client->complaints, text, COMPLAINT_MAX, 0);
+        off_t size = lseek(client->complaints, 0, SEEK_END);
+        ssize_t n = pread(client->complaints, text, COMPLAINT_MAX,
+                          size > COMPLAINT_MAX ? size - COMPLAINT_MAX : 0);
+        const char *what;
 
         text[n > 0 ? n : 0] = '\0';
-        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '-'))
+        while (n > 0 && text[n - 1] == '\n')
                 text[--n] = '\0';
-        return err_set(err, code_of(text), "SQL: %s",
-                       *text ? text : "the mariadb client failed without a word");
+        what = strstr(text, "ERROR "); /* the query is printed in front of it */
+        if (!what)
+                what = *text ? text : "the mariadb client failed without a word";
+        return err_set(err, code_of(text), "SQL: %s", what);
 }
 
 int mariadb_client_end(struct mariadb_client *client, struct err *err)
