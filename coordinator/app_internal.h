@@ -1,4 +1,4 @@
-/* For app.c and start.c only: the coordinator's parts. */
+/* For app.c, start.c and init.c only: the coordinator's parts. */
 #ifndef COORDINATOR_APP_INTERNAL_H
 #define COORDINATOR_APP_INTERNAL_H
 
@@ -52,6 +52,9 @@ void app_step(struct app *app, struct event *event);
 /* Sleeps up to ms or until a signal; true: somebody wants us to end. */
 bool app_pause(struct app *app, int ms);
 
+/* The key pair and the key ring that the configuration names; errors say how to make them. */
+int app_load_keys(const struct coordinator_conf *conf, struct key_pair *ret_keys,
+                  struct keyring **ret_keyring, struct err *err) MUST_CHECK;
 /* Everything before the loop. 0: go on; -1: end with app->exit_code, the reason is logged. */
 int app_start(struct app *app) MUST_CHECK;
 /* Tries to listen on what does not listen yet; prints `ready` when all do. */

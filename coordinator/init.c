@@ -5,10 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "adapters/store.h"
 #include "base/name.h"
 #include "base/xalloc.h"
-#include "coordinator/app.h"
+#include "coordinator/app_internal.h"
 #include "crypt/keyring.h"
 #include "crypt/sql_login.h"
 #include "net/key_file.h"
@@ -27,7 +26,24 @@ static int make_keys(const struct coordinator_conf *conf, struct key_pair *ret_k
                 return -1;
         if (!is_there(conf->keyring) && keyring_create(conf->keyring, err) < 0)
                 return -1;
-        if (key_file_load(conf->key_file, ret_keys, err) < 0)
+        return app_load_keys(conf, ret_keys, ret_keyring, err);
+}
+
+static int must_exist(const struct coordinator_conf *conf, const char *path, struct err *err)
+{
+        if (is_there(path))
+                return 0;
+        return err_set(err, ERR_CONFIG,
+                       "%s is missing; to make it: jobcoordinator --config %s --init --admin NAME "
+                       "--profile-out FILE",
+                       path, conf->path);
+}
+
+int app_load_keys(const struct coordinator_conf *conf, struct key_pair *ret_keys,
+                  struct keyring **ret_keyring, struct err *err)
+{
+        if (must_exist(conf, conf->key_file, err) < 0 || must_exist(conf, conf->keyring, err) < 0 ||
+            key_file_load(conf->key_file, ret_keys, err) < 0)
                 return -1;
         *ret_keyring = keyring_load(conf->keyring, err);
         return *ret_keyring ? 0 : -1;
@@ -39,12 +55,9 @@ int app_check(const struct coordinator_conf *conf, struct err *err)
         CLEANUP_WITH(xfree) char *where = NULL;
         struct key_pair keys = { 0 };
 
-        if (key_file_load(conf->key_file, &keys, err) < 0)
+        if (app_load_keys(conf, &keys, &keyring, err) < 0)
                 return -1;
         key_pair_done(&keys);
-        keyring = keyring_load(conf->keyring, err);
-        if (!keyring)
-                return -1;
         return sql_server_read(conf->database_options, "jobmill", &where, err);
 }
 

@@ -174,10 +174,7 @@ static int replay(struct app *app, struct err *err)
 
 static int open_door(struct app *app, struct err *err)
 {
-        if (key_file_load(app->conf->key_file, &app->keys, err) < 0)
-                return -1;
-        app->keyring = keyring_load(app->conf->keyring, err);
-        if (!app->keyring || look_around(app, err) < 0)
+        if (app_load_keys(app->conf, &app->keys, &app->keyring, err) < 0 || look_around(app, err) < 0)
                 return -1;
         app->router = router_new(&app->keys, err);
         if (!app->router)
