@@ -1,0 +1,120 @@
+/* A proxy between the store and MariaDB that cuts the connection around a COMMIT: before the server sees it, or after
+ * the server has answered it. Only for unencrypted sockets. Static functions: included once by a test. */
+#ifndef TESTS_CONTRACT_PROXY_H
+#define TESTS_CONTRACT_PROXY_H
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum proxy_cut { CUT_NOTHING, CUT_BEFORE_COMMIT, CUT_AFTER_COMMIT };
+
+struct proxy {
+        char path[108], server[108];
+        int listener;
+        pthread_t thread;
+        atomic_int cut; /* enum proxy_cut; back to CUT_NOTHING once it was done */
+        atomic_int cuts; /* how many were */
+        atomic_bool stop;
+};
+
+static inline int proxy_socket(const char *path, bool listening)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), done;
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        done = listening ? bind(fd, (struct sockaddr *)&address, sizeof(address))
+                         : connect(fd, (struct sockaddr *)&address, sizeof(address));
+        if (done == 0 && listening)
+                done = listen(fd, 8);
+        if (done < 0) {
+                close(fd);
+                return -1;
+        }
+        return fd;
+}
+
+/* A query packet: 3 bytes length, sequence 0, 0x03, text. */
+static inline bool proxy_is_commit(const char *bytes, ssize_t n)
+{
+        return n == 11 && memcmp(bytes + 4, "\003COMMIT", 7) == 0;
+}
+
+static inline bool proxy_pass(struct proxy *proxy, int from, int to, bool from_client)
+{
+        char bytes[65536];
+        ssize_t n = read(from, bytes, sizeof(bytes));
+        int cut = atomic_load(&proxy->cut);
+        char answer[256];
+
+        if (n <= 0)
+                return false;
+        if (from_client && cut != CUT_NOTHING && proxy_is_commit(bytes, n)) {
+                atomic_store(&proxy->cut, CUT_NOTHING);
+                atomic_fetch_add(&proxy->cuts, 1);
+                if (cut == CUT_AFTER_COMMIT && write(to, bytes, (size_t)n) == n)
+                        n = read(to, answer, sizeof(answer)); /* it is done; nobody hears of it */
+                return false;
+        }
+        for (ssize_t at = 0, sent; at < n; at += sent)
+                if ((sent = write(to, bytes + at, (size_t)(n - at))) <= 0)
+                        return false;
+        return true;
+}
+
+static inline void proxy_serve(struct proxy *proxy, int client)
+{
+        int server = proxy_socket(proxy->server, false);
+        struct pollfd fds[2] = { { .fd = client, .events = POLLIN }, { .fd = server, .events = POLLIN } };
+        bool going = server >= 0;
+
+        while (going && !atomic_load(&proxy->stop)) {
+                poll(fds, 2, 50);
+                if (fds[0].revents)
+                        going = proxy_pass(proxy, client, server, true);
+                if (going && fds[1].revents)
+                        going = proxy_pass(proxy, server, client, false);
+        }
+        close(client);
+        if (server >= 0)
+                close(server);
+}
+
+/* One connection at a time: the store has one writer, and looks back with a new one after the old is cut. */
+static inline void *proxy_run(void *arg)
+{
+        struct proxy *proxy = arg;
+        struct pollfd fd = { .fd = proxy->listener, .events = POLLIN };
+
+        while (!atomic_load(&proxy->stop))
+                if (poll(&fd, 1, 50) > 0) {
+                        int client = accept(proxy->listener, NULL, NULL);
+
+                        if (client >= 0)
+                                proxy_serve(proxy, client);
+                }
+        return NULL;
+}
+
+static inline void proxy_start(struct proxy *proxy)
+{
+        proxy->listener = proxy_socket(proxy->path, true);
+        if (proxy->listener < 0 || pthread_create(&proxy->thread, NULL, proxy_run, proxy) != 0)
+                _exit(2);
+}
+
+static inline void proxy_end(struct proxy *proxy)
+{
+        atomic_store(&proxy->stop, true);
+        pthread_join(proxy->thread, NULL);
+        close(proxy->listener);
+        unlink(proxy->path);
+}
+
+#endif
