@@ -71,8 +71,8 @@ static bool is_final_word(const struct cell *cell)
 /* Print what there is of all tasks that have started. */
 static int print_output(struct waiting *waiting, const struct target *target, struct err *err)
 {
-        static const char *started[] = { "running", "succeeded", "failed",    "timeout",
-                                         "oom",     "lost",      "cancelled", "aborted" };
+        static const char *const started[] = { "running", "succeeded", "failed",    "timeout",
+                                               "oom",     "lost",      "cancelled", "aborted" };
         struct cli *cli = &waiting->output;
         CLEANUP_LISTING struct listing listing = listing_of(waiting->follow->cli, LIST_KIND_TASKS);
         struct range rest = { .lo = waiting->printed.low, .hi = INDEX_MAX };
@@ -82,7 +82,7 @@ static int print_output(struct waiting *waiting, const struct target *target, st
         listing.cli = cli;
         list->job = target->job;
         list->has_job = true;
-        list->statuses = started;
+        list->statuses = (const char **)started;
         list->n_statuses = ARRAY_LEN(started);
         list->ranges = target->ranges ? (struct range *)target->ranges : &rest;
         list->n_ranges = target->ranges ? target->n_ranges : 1;
