@@ -32,8 +32,8 @@ list() { # KIND: "NAME FILE" lines
         done
 }
 # What a test's file says in its first lines.
-mark() { sed -n "1,15s/^# $2: *//p" "tests/$1.sh" 2>/dev/null | head -n 1; }
-is_alone() { sed -n 1,15p "tests/$1.sh" 2>/dev/null | grep -qx '# alone'; }
+mark() { sed -n "1,15s/^\(#\|.\*\) $2: *//p" "tests/$1".[sc]* 2>/dev/null | head -n 1; }
+is_alone() { sed -n 1,15p "tests/$1".[sc]* 2>/dev/null | grep -qx '# alone'; }
 
 left_processes() { grep -lsazxF -- "JOBMILL_TEST=$1" /proc/[0-9]*/environ; }
 check_left() { # ID: processes that the test left: named and ended; false if there were any
@@ -52,6 +52,7 @@ run_one() { # NAME: writes results/NAME with its line
         local san=$PWD/$logs/${1//\//_}.sanitizer
         rm -f -- "$san".*
         seconds=$(mark "$name" time-out)
+        [[ $name != contract/* ]] || seconds=${seconds:-300}
         case $name in
         system/*) command=(bash "tests/$name.sh") ;;
         sim/*) command=("$build/tests/sim/sim") seconds=600 ;;
