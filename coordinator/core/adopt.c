@@ -314,9 +314,11 @@ static void end_or_again(struct core *core, struct job *job, const struct span *
                 if (note->running) {
                         job_move(core, job, from, TRIGGER_AGAIN, job_home(job), which.count);
                         tasks_write_attempts(core, job, &which, &outcome);
+                }
+                /* The row must not name that lease any more when the next one is granted. */
+                if (note->nonce != 0 || note->running)
                         tasks_write_state(core, job, &which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                           NULL);
-                }
                 tasks_again(core, job, &which, &counts, true);
         }
         spans_done(&which);

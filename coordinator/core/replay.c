@@ -1,5 +1,6 @@
-/* Replay. A job comes back with its counts, its mark and its cursor at the mark; the tasks below that are not final go
- * to limbo, where their workers may claim them (adopt.c). Every task below the mark that is not mentioned is final. */
+/* Replay. A job comes back with its counts, its mark and its cursor at the mark (or where its rows end, if that is
+ * lower: nothing without a row was granted); the tasks below that are not final go to limbo, where their workers may
+ * claim them (adopt.c). Every task below the cursor that is not mentioned is final. */
 #include "core/replay.h"
 
 #include <string.h>
@@ -63,9 +64,9 @@ void replay_job(struct core *core, struct replay_job *replay)
         job->chunks_asked = row->loading ? replay->chunks_stored : row->chunks;
         job->phase = row->loading ? JOB_LOADING : JOB_NEW;
         job->mark = job->mark_asked = (uint32_t)state->mark;
-        job->cursor = job->mark;
         job->low = (uint32_t)state->low;
         job->exist = job->exist_asked = (uint32_t)state->materialised;
+        job->cursor = MIN(job->mark, job->exist);
         job->ending = state->ending;
         job->ending_reason = state->ending_reason;
         job->floor_epoch = state->floor_epoch;
@@ -98,8 +99,8 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
         if (!job)
                 return;
         index_spans(&job->indexes, &tasks->indexes, 1, &named);
-        if (job->mark > 0)
-                spans_take(&named, 0, job->mark - 1, &below);
+        if (job->cursor > 0)
+                spans_take(&named, 0, job->cursor - 1, &below);
         if (below.count > 0) {
                 uint32_t note = note_for(job, tasks);
 

@@ -66,7 +66,7 @@ struct sim_witness *sim_witness(struct sim *sim, uint64_t job, uint64_t index)
 static void pass_time(struct sim *sim)
 {
         struct event event = { .kind = EVENT_TICK };
-        int64_t us = (int64_t)sim_below(sim, 4000);
+        int64_t us = (int64_t)sim_below(sim, sim->healing ? 20000 : 4000);
 
         sim->mono_us += us;
         sim->wall_us += us;

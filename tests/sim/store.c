@@ -240,6 +240,7 @@ static void new_round(struct sim *sim, const struct store_round *round)
                         row->now.status = TASK_STATUS_QUEUED;
                         row->now.attempt = number;
                         sim_witness(sim, job->id, i)->starts = 0; /* promises hold per round */
+                        sim_witness(sim, job->id, i)->before = number;
                 }
         }
 }
@@ -530,7 +531,8 @@ static void replay_one(struct sim *sim, const struct sim_job *job)
         sim_shell_event(sim, &event);
         job_spec_free(event.u.job.job.spec);
         if (!job->loading)
-                each_group(sim, job, job->row.state.mark, false, replay_group, NULL);
+                each_group(sim, job, MIN(job->row.state.mark, job->row.state.materialised), false,
+                           replay_group, NULL);
 }
 
 static void replay_people(struct sim *sim)

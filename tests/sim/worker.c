@@ -176,13 +176,15 @@ static void start_tasks(struct sim *sim, struct sim_worker *worker)
                         continue;
                 task->running = true;
                 task->started_us = sim->mono_us;
-                task->ends_us = sim->mono_us +
-                                (int64_t)(sim_chance(sim, 80) ? sim_below(sim, 50) : sim_below(sim, 20000)) *
-                                        US_PER_MS;
+                task->ends_us = sim->mono_us + (int64_t)(sim->healing          ? 0
+                                                         : sim_chance(sim, 80) ? sim_below(sim, 50)
+                                                                               : sim_below(sim, 20000)) *
+                                                       US_PER_MS;
                 busy++;
                 witness = sim_witness(sim, task->job, task->index);
-                witness->starts++;
-                if (task->once && witness->starts > 1)
+                if (task->attempt > witness->before)
+                        witness->starts++;
+                if (task->once && task->attempt > witness->before && witness->starts > 1)
                         sim_fail(sim, "task %llu.%llu may run at most once and was started again",
                                  (unsigned long long)task->job, (unsigned long long)task->index);
                 witness->once |= task->once;
