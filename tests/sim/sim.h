@@ -77,7 +77,8 @@ struct sim_witness { /* of one task */
                 uint64_t job, index;
         } key;
         uint64_t epoch, attempt, nonce; /* the newest lease that the core told anybody */
-        uint64_t starts; /* executions */
+        uint64_t starts; /* executions of this round */
+        uint64_t before; /* attempts up to this one are of an older round */
         bool once;
         UT_hash_handle hh;
 };

@@ -182,7 +182,7 @@ static void start_tasks(struct sim *sim, struct sim_worker *worker)
                                                        US_PER_MS;
                 busy++;
                 witness = sim_witness(sim, task->job, task->index);
-                if (task->attempt > witness->before)
+                        witness->starts += task->attempt > witness->before;
                         witness->starts++;
                 if (task->once && task->attempt > witness->before && witness->starts > 1)
                         sim_fail(sim, "task %llu.%llu may run at most once and was started again",
