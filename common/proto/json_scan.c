@@ -18,6 +18,8 @@ struct scan {
         struct json_tokens *tokens; /* NULL: only check */
         size_t depth_max;
         size_t depth;
+        bool object; /* the innermost open container is one */
+        uint32_t count; /* its elements or members so far; those of the others wait in their tokens */
         uint32_t *open; /* tokens == NULL: one bit each, object or array; else the containers' tokens */
         size_t open_cap;
         struct err *err;
@@ -119,6 +121,16 @@ static int scan_escape(struct scan *s)
         return 0;
 }
 
+/* To the next byte of a string that means something: its end, an escape, a control, a character beyond ASCII. */
+static void skip_plain(struct scan *s)
+{
+        const char *p = s->p;
+
+        while (p < s->end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
+                p++;
+        s->p = p;
+}
+
 static int scan_string(struct scan *s, struct json_token *ret_token)
 {
         bool escaped = false;
@@ -126,14 +138,16 @@ static int scan_string(struct scan *s, struct json_token *ret_token)
 
         s->p++;
         at = offset(s);
-        while (s->p < s->end && *s->p != '"') {
-                unsigned char c = (unsigned char)*s->p;
+        for (;;) {
+                unsigned char c;
                 uint32_t code;
                 size_t n;
 
-                if (c >= 0x20 && c < 0x80 && c != '\\') {
-                        s->p++;
-                } else if (c == '\\') {
+                skip_plain(s);
+                if (s->p == s->end || *s->p == '"')
+                        break;
+                c = (unsigned char)*s->p;
+                if (c == '\\') {
                         escaped = true;
                         if (scan_escape(s) < 0)
                                 return -1;
@@ -251,56 +265,61 @@ static int scan_scalar(struct scan *s, struct json_token *ret_token)
 
 /* ------------------------------------------------------------------ containers */
 
+static void remember(struct scan *s, bool object)
+{
+        size_t word = s->depth / 32;
+
+        GROW(s->open, s->open_cap, word + 1);
+        s->open[word] &= ~(UINT32_C(1) << s->depth % 32);
+        s->open[word] |= (uint32_t)object << s->depth % 32;
+}
+
 static int open_container(struct scan *s, bool object)
 {
         struct json_token token = { .at = offset(s), .kind = object ? JSON_KIND_OBJECT : JSON_KIND_ARRAY };
-        size_t word = s->depth / 32;
 
         if (s->depth == s->depth_max)
                 return fail(s, "nested too deep");
         s->p++;
-        if (s->tokens) {
-                s->open[s->depth++] = (uint32_t)s->tokens->n;
-                return push_token(s, token);
+        s->object = object;
+        if (!s->tokens) {
+                remember(s, object);
+                s->depth++;
+                return 0;
         }
-        GROW(s->open, s->open_cap, word + 1);
-        s->open[word] &= ~(UINT32_C(1) << s->depth % 32);
-        s->open[word] |= (uint32_t)object << s->depth % 32;
-        s->depth++;
-        return 0;
-}
-
-static bool in_object(const struct scan *s)
-{
-        size_t top = s->depth - 1;
-
-        if (s->tokens)
-                return s->tokens->list[s->open[top]].kind == JSON_KIND_OBJECT;
-        return s->open[top / 32] >> top % 32 & 1;
+        if (s->depth)
+                s->tokens->list[s->open[s->depth - 1]].n = s->count;
+        s->open[s->depth++] = (uint32_t)s->tokens->n;
+        s->count = 0;
+        return push_token(s, token);
 }
 
 static void close_container(struct scan *s)
 {
+        struct json_token *token;
+
         s->p++;
         s->depth--;
-        if (s->tokens) {
-                struct json_token *token = &s->tokens->list[s->open[s->depth]];
-
-                token->end = offset(s);
-                token->next = (uint32_t)s->tokens->n;
+        if (!s->tokens) {
+                s->object = s->depth && (s->open[(s->depth - 1) / 32] >> (s->depth - 1) % 32 & 1);
+                return;
+        }
+        token = &s->tokens->list[s->open[s->depth]];
+        token->end = offset(s);
+        token->next = (uint32_t)s->tokens->n;
+        token->n = s->count;
+        if (s->depth) {
+                token = &s->tokens->list[s->open[s->depth - 1]];
+                s->count = token->n;
+                s->object = token->kind == JSON_KIND_OBJECT;
         }
 }
 
-/* An element or member begins: count it in its container. */
+/* An element or member begins. */
 static int count_one(struct scan *s)
 {
-        struct json_token *parent;
-
-        if (!s->tokens || !s->depth)
-                return 0;
-        parent = &s->tokens->list[s->open[s->depth - 1]];
-        parent->n++;
-        if (parent->kind == JSON_KIND_OBJECT && parent->n > JSON_MEMBERS_MAX)
+        s->count++;
+        if (s->object && s->tokens && s->count > JSON_MEMBERS_MAX)
                 return too_many(s, "an object with too many members");
         return 0;
 }
@@ -333,7 +352,7 @@ static int scan_value(struct scan *s, enum want *ret_want)
 {
         struct json_token token;
 
-        if ((!s->depth || !in_object(s)) && count_one(s) < 0) /* a member was counted at its key */
+        if (!s->object && count_one(s) < 0) /* a member was counted at its key */
                 return -1;
         if (*s->p == '{' || *s->p == '[') {
                 *ret_want = *s->p == '{' ? WANT_KEY_OR_END : WANT_ELEMENT_OR_END;
@@ -347,14 +366,12 @@ static int scan_value(struct scan *s, enum want *ret_want)
 
 static int scan_comma_or_end(struct scan *s, enum want *ret_want)
 {
-        bool object = in_object(s);
-
         if (*s->p == ',') {
                 s->p++;
-                *ret_want = object ? WANT_KEY : WANT_VALUE;
+                *ret_want = s->object ? WANT_KEY : WANT_VALUE;
                 return 0;
         }
-        if (*s->p != (object ? '}' : ']'))
+        if (*s->p != (s->object ? '}' : ']'))
                 return fail(s, "a comma or the end of an object or array is missing");
         close_container(s);
         *ret_want = WANT_COMMA_OR_END;
