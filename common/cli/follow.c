@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "cli/progress.h"
 
 #define INDEX_MAX 2147483647
+#define ASK_AGAIN_MS 500 /* rare, and short for a person */
 
 struct printed { /* a job's tasks whose output was begun */
         struct logs_task *tasks;
@@ -140,11 +142,12 @@ static int time_is_up(const struct waiting *waiting, const struct target *target
                        target->job, time.bytes);
 }
 
-/* The next event of the subscription in hand; after a reconnect it is asked for again by itself. */
-static struct msg *next_event(struct waiting *waiting, const struct target *target, struct err *err)
+/* The next event of the subscription in hand. After a reconnect the client asks again by itself: *ret_again. */
+static struct msg *next_event(struct waiting *waiting, const struct target *target, bool *ret_again,
+                              struct err *err)
 {
         int left = time_left(waiting);
-        struct msg *msg = left == 0 ? NULL : client_next(waiting->follow->cli->client, left, NULL, err);
+        struct msg *msg = left == 0 ? NULL : client_next(waiting->follow->cli->client, left, ret_again, err);
 
         if (!msg && !interrupted() && time_left(waiting) == 0)
                 (void)time_is_up(waiting, target, err);
@@ -170,24 +173,46 @@ static int subscribe(struct waiting *waiting, const struct target *target, struc
         return client_send(waiting->follow->cli->client, &request, err);
 }
 
+/* A coordinator that is overloaded or has lost its database says: later. A wait then waits. */
+static bool may_ask_again(const struct waiting *waiting, const struct err *err)
+{
+        int left = time_left(waiting);
+
+        if (err->code != ERR_RETRY_LATER || interrupted() || left == 0)
+                return false;
+        (void)poll(NULL, 0, left > 0 ? MIN(left, ASK_AGAIN_MS) : ASK_AGAIN_MS);
+        return !interrupted();
+}
+
 /* Until the event that says done, which the caller frees. */
 static struct msg *wait_one(struct waiting *waiting, const struct target *target, struct err *err)
 {
         CLEANUP_WITH(msg_free) struct msg *msg = NULL;
+        bool begun = false;
 
         if (subscribe(waiting, target, err) < 0)
                 return NULL;
         for (;;) {
+                bool again = false;
+
                 msg_free(msg);
-                msg = next_event(waiting, target, err);
+                msg = next_event(waiting, target, &again, err);
+                if (!msg && may_ask_again(waiting, err)) {
+                        if (subscribe(waiting, target, err) < 0)
+                                return NULL;
+                        begun = false;
+                        continue;
+                }
                 if (!msg)
                         return NULL;
                 if (waiting->follow->progress && msg->u.event.counts)
                         progress_show(&waiting->progress, target->job, msg->u.event.counts,
                                       msg->u.event.done);
-                if (waiting->follow->logs && (msg->u.event.output || msg->u.event.done) &&
+                /* What was recorded before this subscription began is told by nobody: it is looked for. */
+                if (waiting->follow->logs && (!begun || again || msg->u.event.output || msg->u.event.done) &&
                     print_output(waiting, target, err) < 0)
                         return NULL;
+                begun = true;
                 if (msg->u.event.done)
                         return STEAL(msg);
         }
