@@ -82,7 +82,7 @@ void sim_net_send(struct sim *sim, bool to_core, struct session_id session, cons
                   const void *body, size_t body_bytes)
 {
         struct scene *scene = (struct scene *)sim;
-        bool worker = false;
+        const struct peer *peer = NULL;
         uint64_t id;
         struct err err = { 0 };
         CLEANUP_WITH(msg_free) struct msg *msg = NULL;
@@ -90,8 +90,11 @@ void sim_net_send(struct sim *sim, bool to_core, struct session_id session, cons
         BUG_ON(to_core);
         for (size_t i = 0; i < ARRAY_LEN(scene->peers); i++)
                 if (scene->peers[i].session.n == session.n)
-                        worker = scene->peers[i].worker;
-        msg = msg_decode(worker ? MSG_S2W : MSG_S2C, header->bytes, header->n, body, body_bytes, &id, &err);
+                        peer = &scene->peers[i];
+        if (!peer) /* that connection is gone */
+                return;
+        msg = msg_decode(peer->worker ? MSG_S2W : MSG_S2C, header->bytes, header->n, body, body_bytes, &id,
+                         &err);
         if (!msg)
                 sim_fail(sim, "a message of the core cannot be decoded: %s: %s", err.text, header->bytes);
         if (msg->kind == MSG_submitted)
