@@ -242,6 +242,8 @@ void job_rehome(struct core *core, struct job *job)
                         continue;
                 if (from == TASK_STATUS_WAITING && home == TASK_STATUS_QUEUED)
                         trigger = TRIGGER_MET;
+                if (from == TASK_STATUS_QUEUED && home == TASK_STATUS_WAITING)
+                        trigger = TRIGGER_WAIT;
                 job_move(core, job, (enum task_status)from, trigger, home, n);
         }
         queue_consider(core, job);

@@ -8,6 +8,7 @@ enum trigger {
         TRIGGER_RELEASE,
         TRIGGER_HOLD,
         TRIGGER_MET,
+        TRIGGER_WAIT,
         TRIGGER_START,
         TRIGGER_END,
         TRIGGER_AGAIN,

@@ -182,8 +182,7 @@ static void start_tasks(struct sim *sim, struct sim_worker *worker)
                                                        US_PER_MS;
                 busy++;
                 witness = sim_witness(sim, task->job, task->index);
-                        witness->starts += task->attempt > witness->before;
-                        witness->starts++;
+                witness->starts += task->attempt > witness->before;
                 if (task->once && task->attempt > witness->before && witness->starts > 1)
                         sim_fail(sim, "task %llu.%llu may run at most once and was started again",
                                  (unsigned long long)task->job, (unsigned long long)task->index);
