@@ -78,5 +78,9 @@ WHERE d.kind = 3 GROUP BY d.job_id, d.task_index, d.attempt, d.part HAVING MIN(d
 SELECT j.job_id FROM Jobs j LEFT JOIN Events e ON e.job_id = j.job_id AND e.kind = 'submit' WHERE e.event_id IS NULL;
 -- 9 nothing but the owner's own right made a job
 SELECT j.job_id FROM Jobs j JOIN Events e ON e.job_id = j.job_id AND e.kind = 'submit' WHERE e.actor <> j.owner;
+-- 9 nobody acted without a key that was active then
+SELECT e.event_id, e.actor, e.kind FROM Events e WHERE e.actor > 0 AND NOT EXISTS (
+  SELECT 1 FROM Nodes n WHERE n.principal = e.actor AND n.made_us <= e.at_us
+    AND (n.revoked_us = 0 OR n.revoked_us >= e.at_us) AND (n.expires_us = 0 OR n.expires_us > e.at_us));
 -- 11 no writer is ahead of the epoch
 SELECT w.writer FROM Writers w JOIN Coordinator c WHERE w.epoch > c.epoch;
