@@ -183,9 +183,9 @@ install: all
 	install -m 644 deploy/packaging/jobmill.bash-completion '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/jobsubmit'
 	ln -sf jobsubmit '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/jobctl'
 uninstall:
-	rm -f $(addprefix '$(DESTDIR)$(PREFIX)/bin/',$(addsuffix ',$(BINS) jobmill-local))
+	cd '$(DESTDIR)$(PREFIX)/bin' && rm -f $(BINS) jobmill-local
 	rm -rf '$(DESTDIR)$(PREFIX)/lib/jobmill' '$(DESTDIR)$(PREFIX)/share/doc/jobmill'
-	rm -f '$(DESTDIR)$(PREFIX)'/share/man/man[158]/job* '$(DESTDIR)$(PREFIX)'/share/bash-completion/completions/job{submit,ctl}
+	cd '$(DESTDIR)$(PREFIX)/share' && rm -f man/man[158]/job* $(addprefix bash-completion/completions/,jobsubmit jobctl jobworker jobcoordinator)
 # Into the plugin folder of a server that exists: PLUGIN_DIR, else what mariadb_config says.
 install-udf: $(UDF)
 	bash deploy/mariadb/install-udf.sh $(UDF)
