@@ -2,6 +2,7 @@
  *
  *   JOBMILL_FAILPOINT=coordinator.result.after_commit:kill9@3     ends the process by SIGKILL at the third passing
  *   JOBMILL_FAILPOINT_LOG=FILE                                    every first passing of a point appends its name
+ *   JOBMILL_FAILPOINT_ONCE=FILE                                   only the process that makes FILE crashes
  *
  * Several points are separated by commas. */
 #ifndef BASE_FAILPOINT_H
