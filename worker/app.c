@@ -335,6 +335,7 @@ static int set_up_exec(struct app *app, struct err *err)
         const struct exec_host host = {
                 .arg = app, .ended = on_ended, .may_store = may_store, .store = store, .fetch = fetch
         };
+        struct exec_config exec = { .slots = app->config->slots, .env = &app->env };
         char id[17];
         unsigned left;
 
@@ -349,7 +350,9 @@ static int set_up_exec(struct app *app, struct err *err)
         if (left)
                 log_warn("killed what an earlier worker with this key had left: processes=%u", left);
         scratch_sweep(app->scratch);
-        app->exec = exec_new(app->loop, app->scratch, &app->env, app->user, &host, err);
+        exec.id = id;
+        exec.user = app->user;
+        app->exec = exec_new(app->loop, app->scratch, &exec, &host, err);
         return app->exec ? 0 : -1;
 }
 

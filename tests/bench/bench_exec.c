@@ -36,6 +36,9 @@ static void on_ended(void *arg, struct wtask *task, const struct wend *end)
 {
         struct bench *b = arg;
 
+        if (end->how != WEND_EXITED || end->code != 0)
+                fprintf(stderr, "a task ended badly: how=%d code=%d signal=%d reason=%d\n", end->how, end->code,
+                        end->signal, end->reason);
         BUG_ON(end->how != WEND_EXITED || end->code != 0);
         wcore_on_ended(b->scene.core, clock_mono_us(), task, end, &b->scene.effects);
 }
@@ -188,14 +191,17 @@ int main(int argc, char **argv)
         static const struct env_base env = {
                 .path = "/usr/bin:/bin", .home = "/", .user = "bench", .worker = "w1"
         };
+        char folder[] = "/tmp/jobmill-bench-exec.XXXXXX";
         uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 5000;
         struct bench b = { 0 };
+        struct exec_config config = { .id = folder + sizeof("/tmp/jobmill-bench-exec"),
+                                      .slots = SLOTS,
+                                      .env = &env };
         struct exec_host host = {
                 .arg = &b, .ended = on_ended, .may_store = may_store, .store = store, .fetch = fetch
         };
         struct err err = { 0 };
         struct scratch *scratch;
-        char folder[] = "/tmp/jobmill-bench-exec.XXXXXX";
 
         BUG_ON(!mkdtemp(folder));
         b.signals = (struct watch){ .fd = process_signals(&err), .ready = on_signals };
@@ -203,7 +209,7 @@ int main(int argc, char **argv)
         scratch = scratch_open(folder, "w", NULL, &err);
         BUG_ON(b.signals.fd < 0 || !b.loop || !scratch || process_harden(&err) < 0);
         BUG_ON(loop_add(b.loop, &b.signals, EPOLLIN, &err) < 0);
-        b.exec = exec_new(b.loop, scratch, &env, NULL, &host, &err);
+        b.exec = exec_new(b.loop, scratch, &config, &host, &err);
         BUG_ON(!b.exec);
         b.tasks = (struct task_host){
                 .loop = b.loop, .exec = b.exec, .arg = &b, .ended = on_ended, .group_ended = on_group_ended

@@ -110,6 +110,7 @@ static void bench_init(struct bench *b)
         const struct exec_host host = {
                 .arg = b, .ended = on_ended, .may_store = may_store, .store = store, .fetch = fetch
         };
+        struct exec_config config = { .slots = 2, .env = &env };
         struct err err = { 0 };
 
         memset(b, 0, sizeof(*b));
@@ -120,7 +121,8 @@ static void bench_init(struct bench *b)
         b->loop = loop_new(&err);
         b->scratch = scratch_open(b->folder, "w", NULL, &err);
         BUG_ON(!b->scratch || process_harden(&err) < 0 || loop_add(b->loop, &b->signals, EPOLLIN, &err) < 0);
-        b->exec = exec_new(b->loop, b->scratch, &env, NULL, &host, &err);
+        config.id = b->folder + sizeof("/tmp/jobmill-test-exec");
+        b->exec = exec_new(b->loop, b->scratch, &config, &host, &err);
         BUG_ON(!b->exec);
         b->job = (struct wjob){ .id = 5, .box = &b->box, .install = xstrdup("i"), .tasks = 1 };
         b->lease = (struct wlease){ .job = &b->job, .attempt = 1, .grant = &b->grant };

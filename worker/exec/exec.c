@@ -133,15 +133,22 @@ bool exec_oom_happened(struct exec *exec)
 }
 
 /* ------------------------------------------------------------------ life */
-struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct env_base *env,
-                      const struct spawn_user *user, const struct exec_host *host, struct err *err)
+static void say_enforces(struct exec *exec)
+{
+        snprintf(exec->enforces, sizeof(exec->enforces), "time %s%s%s",
+                 groups_kill(exec->groups) ? "kill-cgroup" : "kill-tree",
+                 groups_pids(exec->groups) ? " pids" : "", exec->user ? " user" : "");
+}
+
+struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct exec_config *config,
+                      const struct exec_host *host, struct err *err)
 {
         CLEANUP_WITH(exec_free) struct exec *exec = xcalloc(1, sizeof(*exec));
 
         exec->loop = loop;
         exec->scratch = scratch;
-        exec->env = env;
-        exec->user = user;
+        exec->env = config->env;
+        exec->user = config->user;
         exec->host = *host;
         exec->sink = (struct output_sink){ .may_store = sink_may_store,
                                            .store = sink_store,
@@ -162,7 +169,8 @@ struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct e
                 err_set(err, ERR_INTERNAL, "become a subreaper: %s", strerror(errno));
                 return NULL;
         }
-        snprintf(exec->enforces, sizeof(exec->enforces), "time kill-tree%s", user ? " user" : "");
+        exec->groups = groups_new(config->id, config->slots);
+        say_enforces(exec);
         return STEAL(exec);
 }
 
@@ -184,6 +192,7 @@ void exec_free(struct exec *exec)
                 run_free(run);
         }
         inputs_free_all(exec);
+        groups_free(exec->groups);
         spawner_free(exec->spawner);
         tree_free(exec->tree);
         words_done(&exec->words_env);

@@ -18,10 +18,15 @@ struct exec_host { /* the core, through the app */
 };
 
 struct exec;
-/* Everything is borrowed for life. Makes the process a subreaper. */
-struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct env_base *env,
-                      const struct spawn_user *user, const struct exec_host *host,
-                      struct err *err) MUST_CHECK;
+struct exec_config {
+        const char *id; /* of the worker's key */
+        uint64_t slots;
+        const struct env_base *env;
+        const struct spawn_user *user; /* NULL: tasks run as we do */
+};
+/* Everything is borrowed for life, but `config` itself. Makes the process a subreaper. */
+struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct exec_config *config,
+                      const struct exec_host *host, struct err *err) MUST_CHECK;
 void exec_free(struct exec *exec); /* kills what still runs */
 DEFINE_CLEANUP(struct exec, exec_free)
 

@@ -19,6 +19,8 @@
 
 #define LINGER_US (100 * US_PER_MS)
 #define KILL_AGAIN_US (1 * US_PER_S) /* a tree that did not die at once is killed again */
+#define TRY_AGAIN_US (100 * US_PER_MS) /* the system has no process or memory to spare right now */
+#define TRIES_MAX 100
 #define OUT_MAX_DEFAULT ((uint64_t)16 << 20)
 
 static void on_timer(struct timer *timer);
@@ -63,6 +65,8 @@ void run_free(struct run *run)
                 DL_DELETE2(exec->waiting, run, wait_prev, wait_next);
         if (run->unsettled)
                 exec->n_unsettled--;
+        if (run->group)
+                group_give(exec->groups, run->group);
         if (run->has_place)
                 scratch_give(exec->scratch, &run->place, run->left_result);
         DL_DELETE(exec->runs, run);
@@ -139,7 +143,26 @@ static int make_pipe(int fds[2])
         return 0;
 }
 
-static enum task_reason start_process(struct run *run, int out_fd, int err_fd)
+static pid_t spawn_in_group(struct run *run, const struct spawn *spawn, enum spawn_step *ret_step,
+                            int *ret_errno)
+{
+        struct exec *exec = run->exec;
+        pid_t pid;
+
+        if (!run->group)
+                run->group = group_take(exec->groups);
+        pid = spawn_start(exec->spawner, spawn, run->group ? group_fd(run->group) : -1, ret_step, ret_errno);
+        if (pid >= 0 || !run->group || *ret_step != SPAWN_CLONE || *ret_errno == EAGAIN ||
+            *ret_errno == ENOMEM)
+                return pid;
+        /* An old kernel, or one that is told not to: without groups from now on. */
+        group_give(exec->groups, STEAL(run->group));
+        groups_give_up(exec->groups);
+        return spawn_start(exec->spawner, spawn, -1, ret_step, ret_errno);
+}
+
+/* *ret_later: it may well go a little later. */
+static enum task_reason start_process(struct run *run, int out_fd, int err_fd, bool *ret_later)
 {
         struct exec *exec = run->exec;
         const struct rec_job_spec *spec = wtask_spec(run->task);
@@ -167,43 +190,59 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd)
         spawn.envp = words_end(&exec->words_env);
         spawn.argv = words_end(&exec->words_args);
         run->started_us = clock_mono_us();
-        run->pid = spawn_start(exec->spawner, &spawn, -1, &step, &error);
+        run->pid = spawn_in_group(run, &spawn, &step, &error);
         if (run->pid < 0) {
                 run->pid = 0;
+                *ret_later = step == SPAWN_CLONE && (error == EAGAIN || error == ENOMEM);
                 return reason_of_spawn(step, error);
         }
         HASH_ADD(hh, exec->by_pid, pid, sizeof(run->pid), run);
         return TASK_REASON_NONE;
 }
 
-void run_begin(struct run *run)
+static void close_pipe(int fds[2])
+{
+        for (size_t i = 0; i < 2; i++)
+                if (fds[i] >= 0)
+                        close(fds[i]);
+}
+
+static void try_start(struct run *run)
 {
         const struct rec_job_spec *spec = wtask_spec(run->task);
-        enum task_reason reason = take_place(run);
+        enum task_reason reason = TASK_REASON_LAUNCH;
         int out[2] = { -1, -1 }, err[2] = { -1, -1 };
+        bool later = false;
+
+        if (make_pipe(out) == 0 && make_pipe(err) == 0)
+                reason = start_process(run, out[1], err[1], &later);
+        if (reason == TASK_REASON_NONE) {
+                close(out[1]);
+                close(err[1]);
+                output_init(&run->output, run->exec->loop, &run->exec->sink, out[0], err[0],
+                            spec->has_out_max ? spec->out_max : OUT_MAX_DEFAULT);
+                run->has_output = true;
+                run->phase = RUN_RUNNING;
+                return;
+        }
+        close_pipe(out);
+        close_pipe(err);
+        if (later && ++run->n_tries < TRIES_MAX)
+                loop_timer_set(run->exec->loop, &run->timer, clock_mono_us() + TRY_AGAIN_US);
+        else
+                run_fail(run, reason);
+}
+
+void run_begin(struct run *run)
+{
+        enum task_reason reason = take_place(run);
 
         if (reason == TASK_REASON_NONE && inputs_needed(run->task->lease->job))
                 reason = inputs_place(run);
-        if (reason == TASK_REASON_NONE && (make_pipe(out) < 0 || make_pipe(err) < 0))
-                reason = TASK_REASON_LAUNCH;
         if (reason == TASK_REASON_NONE)
-                reason = start_process(run, out[1], err[1]);
-        if (out[1] >= 0)
-                close(out[1]);
-        if (err[1] >= 0)
-                close(err[1]);
-        if (reason != TASK_REASON_NONE) {
-                if (out[0] >= 0)
-                        close(out[0]);
-                if (err[0] >= 0)
-                        close(err[0]);
+                try_start(run);
+        else
                 run_fail(run, reason);
-                return;
-        }
-        output_init(&run->output, run->exec->loop, &run->exec->sink, out[0], err[0],
-                    spec->has_out_max ? spec->out_max : OUT_MAX_DEFAULT);
-        run->has_output = true;
-        run->phase = RUN_RUNNING;
 }
 
 /* ------------------------------------------------------------------ ending */
@@ -211,6 +250,8 @@ static void kill_left(struct run *run)
 {
         struct tree_task left = { .leader = run->pid, .dir = run->dir };
 
+        if (run->group)
+                group_kill(run->group);
         tree_kill_left(run->exec->tree, &left, exec_oldest_other_us(run->exec, run), exec_is_leader,
                        run->exec);
 }
@@ -303,6 +344,8 @@ static void signal_tree(struct run *run, int signal)
 {
         struct tree_task task = { .leader = run->pid, .dir = run->dir };
 
+        if (run->group && signal == SIGKILL)
+                group_kill(run->group);
         tree_signal(run->exec->tree, &task, signal);
 }
 
@@ -310,14 +353,22 @@ static void on_timer(struct timer *timer)
 {
         struct run *run = (struct run *)((char *)timer - offsetof(struct run, timer));
 
-        if (run->phase == RUN_LINGER) {
-                tree_kill_left(run->exec->tree, &(struct tree_task){ .leader = run->pid, .dir = run->dir },
-                               exec_oldest_other_us(run->exec, run), exec_is_leader, run->exec);
+        switch (run->phase) {
+        case RUN_INPUTS:
+                if (!run->unsettled)
+                        try_start(run);
+                break;
+        case RUN_RUNNING:
+                signal_tree(run, SIGKILL);
+                loop_timer_set(run->exec->loop, timer, clock_mono_us() + KILL_AGAIN_US);
+                break;
+        case RUN_LINGER:
+                kill_left(run);
                 begin_closing(run);
-                return;
+                break;
+        case RUN_CLOSING:
+                break; /* no timer */
         }
-        signal_tree(run, SIGKILL);
-        loop_timer_set(run->exec->loop, timer, clock_mono_us() + KILL_AGAIN_US);
 }
 
 void exec_stop(struct exec *exec, struct wtask *task, int64_t grace_us)

@@ -15,6 +15,7 @@
 
 #include "base/xalloc.h"
 #include "exec/exec.h"
+#include "exec/group.h"
 #include "exec/output.h"
 #include "exec/tree.h"
 
@@ -27,11 +28,13 @@ struct run {
         enum run_phase phase;
         pid_t pid; /* the leader; its group and session too. 0: none */
         struct place place;
+        struct group *group; /* NULL: the machine has none for us */
+        unsigned n_tries; /* INPUTS: starts that the system refused for now */
         char *dir; /* JOB_DIR */
         char *result_path; /* JOB_RESULT */
         int64_t started_us;
         bool has_place, left_result, has_output, stopping;
-        struct timer timer; /* RUNNING: KILL after grace; LINGER: the end of patience */
+        struct timer timer; /* INPUTS: try again; RUNNING: KILL after grace; LINGER: the end of patience */
         struct output output;
         struct collect *collect; /* CLOSING: files of --out; NULL: none or done */
         struct wend end;
@@ -51,6 +54,7 @@ struct exec {
         struct exec_host host;
         struct spawner *spawner;
         struct tree *tree;
+        struct groups *groups;
         struct output_sink sink;
         struct run *runs;
         struct run *by_pid;

@@ -1,0 +1,346 @@
+/* Control groups. Everything here is an improvement over tree.c: what fails is left out, never an error.
+ *
+ * 1. A group that was killed is never used again: Linux 6.18 kills every process that is cloned into such a group from
+ *    outside. So it is only killed when there is something in it, which most tasks do not leave. */
+#include "exec/group.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/xalloc.h"
+
+#define TASK_PIDS_MAX 4096 /* of one task, where groups can bound it: no honest batch task has more */
+#define WORKER_PIDS_SPARE 2048 /* of all tasks together on v1: so many for each slot, and these */
+#define TASK_PIDS_SHARE 1024
+#define GONE_TRIES 50 /* of 2 ms: killed processes leave their group when they are scheduled */
+
+struct group {
+        char name[24];
+        int fd;
+        int kill_fd;
+        int procs_fd;
+        bool killed;
+        struct group *prev, *next;
+};
+struct groups {
+        char *folder; /* v2; NULL: none */
+        struct group *free_list;
+        struct group *dying; /* killed, to be removed once they are empty */
+        uint64_t n_made;
+        bool pids;
+        char *v1_own, *v1_folder; /* NULL: none */
+};
+
+static bool write_file(const char *folder, const char *name, const char *text)
+{
+        CLEANUP_WITH(xfree) char *path = xasprintf("%s/%s", folder, name);
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+        if (fd >= 0)
+                close(fd);
+        return ok;
+}
+
+static void remove_group(const char *path)
+{
+        for (int i = 0; i < GONE_TRIES && rmdir(path) < 0 && errno == EBUSY; i++)
+                nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+}
+
+/* ------------------------------------------------------------------ where we are */
+/* Our own group in the hierarchy with this controller ("" for v2), as /proc/self/cgroup tells it; caller frees. */
+static char *own_path(const char *controller)
+{
+        FILE *file = fopen("/proc/self/cgroup", "re");
+        char line[4096];
+        char *found = NULL;
+
+        while (file && !found && fgets(line, sizeof(line), file)) {
+                char *controllers = strchr(line, ':');
+                char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+
+                if (!path)
+                        continue;
+                *path++ = '\0';
+                path[strcspn(path, "\n")] = '\0';
+                if (!strcmp(controllers + 1, controller) && !strstr(path, "/.."))
+                        found = xstrdup(strcmp(path, "/") ? path : "");
+        }
+        if (file)
+                fclose(file);
+        return found;
+}
+
+/* Where a hierarchy is mounted whole: type cgroup2, or cgroup with this controller alone. Caller frees. */
+static char *mount_point(const char *type, const char *controller)
+{
+        FILE *file = fopen("/proc/self/mountinfo", "re");
+        char line[4096];
+        char *found = NULL;
+
+        while (file && !found && fgets(line, sizeof(line), file)) {
+                char root[1024], point[1024], kind[64], options[512];
+                const char *rest = strstr(line, " - ");
+
+                if (!rest || sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
+                    sscanf(rest, " - %63s %*s %511s", kind, options) != 2 || strcmp(root, "/") != 0 ||
+                    strcmp(kind, type) != 0 || strchr(point, '\\'))
+                        continue;
+                if (*controller) {
+                        const char *last = strrchr(options, ',');
+
+                        if (strcmp(last ? last + 1 : options, controller) != 0)
+                                continue;
+                }
+                found = xstrdup(point);
+        }
+        if (file)
+                fclose(file);
+        return found;
+}
+
+/* Our own group's folder, or NULL. Caller frees. */
+static char *own_folder(const char *type, const char *controller)
+{
+        CLEANUP_WITH(xfree) char *mount = mount_point(type, controller);
+        CLEANUP_WITH(xfree) char *own = own_path(controller);
+
+        return mount && own ? xasprintf("%s%s", mount, own) : NULL;
+}
+
+/* ------------------------------------------------------------------ v2 */
+static void kill_left_over(const char *folder)
+{
+        DIR *dir = opendir(folder);
+        struct dirent *entry;
+
+        while (dir && (entry = readdir(dir))) {
+                CLEANUP_WITH(xfree) char *path = NULL;
+
+                if (entry->d_name[0] != 'g')
+                        continue;
+                path = xasprintf("%s/%s", folder, entry->d_name);
+                write_file(path, "cgroup.kill", "1");
+                remove_group(path);
+        }
+        if (dir)
+                closedir(dir);
+}
+
+static void open_v2(struct groups *groups, const char *id)
+{
+        CLEANUP_WITH(xfree) char *own = own_folder("cgroup2", "");
+        CLEANUP_WITH(xfree) char *probe = NULL;
+
+        if (!own)
+                return;
+        groups->folder = xasprintf("%s/jobmill-%s", own, id);
+        probe = xasprintf("%s/cgroup.kill", groups->folder);
+        if ((mkdir(groups->folder, 0755) < 0 && errno != EEXIST) || access(probe, W_OK) < 0) {
+                rmdir(groups->folder);
+                xfree(STEAL(groups->folder));
+                return;
+        }
+        kill_left_over(groups->folder);
+        /* Possible only where our own group holds no process but through its children; else without. */
+        write_file(own, "cgroup.subtree_control", "+pids");
+        groups->pids = write_file(groups->folder, "cgroup.subtree_control", "+pids");
+}
+
+static struct group *group_new(struct groups *groups)
+{
+        struct group *group = xcalloc(1, sizeof(*group));
+        CLEANUP_WITH(xfree) char *path = NULL, *kill_path = NULL, *procs_path = NULL;
+        char max[16];
+
+        snprintf(group->name, sizeof(group->name), "g%llu", (unsigned long long)++groups->n_made);
+        path = xasprintf("%s/%s", groups->folder, group->name);
+        kill_path = xasprintf("%s/cgroup.kill", path);
+        procs_path = xasprintf("%s/cgroup.procs", path);
+        mkdir(path, 0755);
+        group->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        group->kill_fd = open(kill_path, O_WRONLY | O_CLOEXEC);
+        group->procs_fd = open(procs_path, O_RDONLY | O_CLOEXEC);
+        snprintf(max, sizeof(max), "%d", TASK_PIDS_MAX);
+        if (groups->pids)
+                write_file(path, "pids.max", max);
+        return group;
+}
+
+static char *path_of(const struct groups *groups, const struct group *group)
+{
+        return xasprintf("%s/%s", groups->folder, group->name);
+}
+
+static void group_free(struct group *group)
+{
+        if (group->fd >= 0)
+                close(group->fd);
+        if (group->kill_fd >= 0)
+                close(group->kill_fd);
+        if (group->procs_fd >= 0)
+                close(group->procs_fd);
+        free(group);
+}
+
+/* Those whose processes have gone by now. */
+static void bury(struct groups *groups)
+{
+        struct group *group, *next;
+
+        DL_FOREACH_SAFE (groups->dying, group, next) {
+                CLEANUP_WITH(xfree) char *path = path_of(groups, group);
+
+                if (rmdir(path) < 0 && errno == EBUSY)
+                        continue;
+                DL_DELETE(groups->dying, group);
+                group_free(group);
+        }
+}
+
+struct group *group_take(struct groups *groups)
+{
+        struct group *group = groups->free_list;
+
+        if (!groups->folder)
+                return NULL;
+        if (groups->dying)
+                bury(groups);
+        if (group) {
+                DL_DELETE(groups->free_list, group);
+                return group;
+        }
+        group = group_new(groups);
+        if (group->fd >= 0 && group->kill_fd >= 0 && group->procs_fd >= 0)
+                return group;
+        group->killed = true; /* of no use */
+        group_give(groups, group);
+        return NULL;
+}
+
+void group_give(struct groups *groups, struct group *group)
+{
+        if (group->killed)
+                DL_APPEND(groups->dying, group);
+        else
+                DL_PREPEND(groups->free_list, group);
+}
+
+int group_fd(const struct group *group)
+{
+        return group->fd;
+}
+
+void group_kill(struct group *group)
+{
+        char pid[16];
+
+        if (pread(group->procs_fd, pid, sizeof(pid), 0) == 0)
+                return;
+        group->killed = true;
+        if (write(group->kill_fd, "1", 1) < 0)
+                return; /* gone by somebody else's hand; tree.c looks as well */
+}
+
+static void close_v2(struct groups *groups)
+{
+        struct group *group;
+
+        if (!groups->folder)
+                return;
+        DL_CONCAT(groups->free_list, groups->dying);
+        groups->dying = NULL;
+        while ((group = groups->free_list)) {
+                CLEANUP_WITH(xfree) char *path = path_of(groups, group);
+
+                DL_DELETE(groups->free_list, group);
+                remove_group(path);
+                group_free(group);
+        }
+        rmdir(groups->folder);
+        xfree(STEAL(groups->folder));
+}
+
+void groups_give_up(struct groups *groups)
+{
+        close_v2(groups);
+        groups->pids = false;
+}
+
+/* ------------------------------------------------------------------ v1 */
+static bool join(const char *folder)
+{
+        char self[16];
+
+        snprintf(self, sizeof(self), "%d", (int)getpid());
+        return write_file(folder, "cgroup.procs", self);
+}
+
+static void open_v1(struct groups *groups, const char *id, uint64_t slots)
+{
+        CLEANUP_WITH(xfree) char *own = own_folder("cgroup", "pids");
+        CLEANUP_WITH(xfree) char *folder = NULL;
+        char max[32];
+
+        if (!own)
+                return;
+        folder = xasprintf("%s/jobmill-%s", own, id);
+        snprintf(max, sizeof(max), "%llu", (unsigned long long)(slots * TASK_PIDS_SHARE + WORKER_PIDS_SPARE));
+        if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+                return;
+        if (!write_file(folder, "pids.max", max) || !join(folder)) {
+                rmdir(folder);
+                return;
+        }
+        groups->v1_own = STEAL(own);
+        groups->v1_folder = STEAL(folder);
+}
+
+static void close_v1(struct groups *groups)
+{
+        if (!groups->v1_folder)
+                return;
+        if (join(groups->v1_own))
+                remove_group(groups->v1_folder);
+        free(groups->v1_folder);
+        free(groups->v1_own);
+}
+
+/* ------------------------------------------------------------------ life */
+struct groups *groups_new(const char *id, uint64_t slots)
+{
+        struct groups *groups = xcalloc(1, sizeof(*groups));
+
+        open_v2(groups, id);
+        if (!groups->pids)
+                open_v1(groups, id, slots);
+        return groups;
+}
+
+void groups_free(struct groups *groups)
+{
+        if (!groups)
+                return;
+        close_v2(groups);
+        close_v1(groups);
+        free(groups);
+}
+
+bool groups_kill(const struct groups *groups)
+{
+        return groups->folder != NULL;
+}
+
+bool groups_pids(const struct groups *groups)
+{
+        return groups->pids || groups->v1_folder;
+}
