@@ -37,8 +37,8 @@ static void on_ended(void *arg, struct wtask *task, const struct wend *end)
         struct bench *b = arg;
 
         if (end->how != WEND_EXITED || end->code != 0)
-                fprintf(stderr, "a task ended badly: how=%d code=%d signal=%d reason=%d\n", end->how, end->code,
-                        end->signal, end->reason);
+                fprintf(stderr, "a task ended badly: how=%d code=%d signal=%d reason=%d\n", end->how,
+                        end->code, end->signal, end->reason);
         BUG_ON(end->how != WEND_EXITED || end->code != 0);
         wcore_on_ended(b->scene.core, clock_mono_us(), task, end, &b->scene.effects);
 }
