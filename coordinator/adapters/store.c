@@ -163,6 +163,7 @@ static void *run_thread(void *arg)
         while ((batch = take(store))) {
                 batch->failed = !store_run(store, batch);
                 give_back(store, batch);
+                store_run_late(store);
         }
         mysql_thread_end();
         return NULL;

@@ -18,6 +18,17 @@ static int was_ended(struct db *db, struct store_op *op, struct err *err)
         return 0;
 }
 
+static void take_key(const struct db_rows *rows, struct store_find_key *find)
+{
+        size_t n;
+        const char *digest = db_bytes(rows, 1, &n);
+
+        find->job.n = db_u64(rows, 0);
+        memcpy(find->digest, digest, MIN(n, sizeof(find->digest)));
+        find->tasks = db_u64(rows, 2);
+        find->loading = db_u64(rows, 3);
+}
+
 static int find_key(struct db *db, struct store_find_key *find, struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args = { 0 };
@@ -30,14 +41,57 @@ static int find_key(struct db *db, struct store_find_key *find, struct err *err)
         find->job.n = 0;
         if (db_read(db, "find_key", &args, &rows, err) < 0)
                 return -1;
-        while ((more = db_next(&rows, err)) > 0) {
-                size_t n;
-                const char *digest = db_bytes(&rows, 1, &n);
+        while ((more = db_next(&rows, err)) > 0)
+                take_key(&rows, find);
+        return more;
+}
 
-                find->job.n = db_u64(&rows, 0);
-                memcpy(find->digest, digest, MIN(n, sizeof(find->digest)));
-                find->tasks = db_u64(&rows, 2);
-                find->loading = db_u64(&rows, 3);
+static void put_question(struct buf *json, struct store_find_key *find)
+{
+        static const char HEX[] = "0123456789abcdef";
+
+        buf_add_str(json, json->n ? ",[" : "[[");
+        buf_add_u64(json, find->owner.n);
+        buf_add_str(json, ",\"");
+        for (size_t i = 0; i < sizeof(find->key_hash); i++) {
+                buf_add_char(json, HEX[find->key_hash[i] >> 4]);
+                buf_add_char(json, HEX[find->key_hash[i] & 15]);
+        }
+        buf_add_str(json, "\"]");
+        find->job.n = 0;
+}
+
+int store_find_keys(struct store_writer *writer, struct db *db, struct store_op **op, struct err *err)
+{
+        struct store_op *first = *op, *at = first;
+        CLEANUP_BUF struct buf json = { 0 };
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        uint64_t place = 1;
+        int more;
+
+        if (store_writer_flush(writer, db, err) < 0)
+                return -1;
+        if (!at->next || at->next->kind != STORE_FIND_KEY)
+                return find_key(db, &at->u.find_key, err);
+        put_question(&json, &at->u.find_key);
+        while ((*op)->next && (*op)->next->kind == STORE_FIND_KEY) {
+                *op = (*op)->next;
+                put_question(&json, &(*op)->u.find_key);
+        }
+        buf_add_str(&json, "]");
+        db_args_init(&args, "keys:s");
+        db_put_bytes(&args, json.bytes, json.n);
+        if (db_read(db, "find_keys", &args, &rows, err) < 0)
+                return -1;
+        while ((more = db_next(&rows, err)) > 0) {
+                if (db_u64(&rows, 4) < place) { /* the join keeps their order; nothing promises it */
+                        at = first;
+                        place = 1;
+                }
+                for (; place < db_u64(&rows, 4); place++)
+                        at = at->next;
+                take_key(&rows, &at->u.find_key);
         }
         return more;
 }

@@ -18,6 +18,7 @@ struct store {
         /* The thread's alone once it runs. */
         struct db *db;
         struct store_writer writer;
+        bool commit_late; /* a batch of questions is answered, its transaction still open */
         bool accounts_wanted; /* accounts of MariaDB are to be brought about after the commit */
         unsigned jitter; /* state of rand_r */
 
@@ -40,6 +41,8 @@ struct db *store_prepare(const struct store_config *config, const struct keyring
 
 /* One batch as one transaction, run again as often as it takes. False: it failed for good (batch->err says why). */
 bool store_run(struct store *store, struct store_batch *batch);
+/* What may follow when the batch has been given back: a batch of questions ends its transaction. */
+void store_run_late(struct store *store);
 
 /* The job with this number as it stands, its spec decoded; *ret_found false: there is none. */
 struct replay_job;

@@ -1,7 +1,7 @@
 /* One batch as one transaction, and what becomes of it when something goes wrong.
  *
  * 1. A transaction begins by reading the epoch with a shared lock: another coordinator that has raised it, or is about
- *    to, and this one can never both commit.
+ *    to, and this one can never both commit. One that changes something notes its number in the same statement.
  * 2. Any error rolls back everything, and the whole batch runs again: half a transaction never commits (after a lock
  *    wait timeout COMMIT alone would do that).
  * 3. A COMMIT that was not answered may have happened. Writers holds the number of the last batch that did: it is
@@ -96,27 +96,32 @@ static void name_batch(struct db_args *args, const struct store *store, const st
         db_put_u64(args, batch->number);
 }
 
-static int put_writer(struct store *store, const struct store_batch *batch, struct err *err)
+static int begin(struct store *store, const struct store_batch *batch, struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args = { 0 };
+        uint64_t n = 0;
 
         name_batch(&args, store, batch);
-        return db_write(store->db, "writer_put", &args, NULL, err);
+        if (db_write(store->db, "writer_put", &args, &n, err) < 0)
+                return -1;
+        return n > 0 ? 0 : check_fence(store, err);
 }
 
-static int write_all(struct store *store, struct store_batch *batch, bool changes, struct err *err)
+static int write_all(struct store *store, struct store_batch *batch, struct content content, struct err *err)
 {
-        bool asks = !changes && batch->first;
-
-        if (!asks &&
-            check_fence(store, err) < 0) /* a batch of nothing is the question whether we still count */
+        if (content.changes && begin(store, batch, err) < 0)
                 return -1;
-        for (struct store_op *op = batch->first; op; op = op->next)
-                if (store_write(&store->writer, store->db, op, err) < 0)
+        if (!batch->first && check_fence(store, err) < 0) /* nothing: the question whether we still count */
+                return -1;
+        for (struct store_op *op = batch->first; op; op = op->next) {
+                if (op->kind == STORE_FIND_KEY) {
+                        if (store_find_keys(&store->writer, store->db, &op, err) < 0)
+                                return -1;
+                } else if (store_write(&store->writer, store->db, op, err) < 0) {
                         return -1;
-        if (store_writer_flush(&store->writer, store->db, err) < 0)
-                return -1;
-        return changes ? put_writer(store, batch, err) : 0;
+                }
+        }
+        return store_writer_flush(&store->writer, store->db, err);
 }
 
 static enum outcome outcome_of(const struct store *store, const struct err *err)
@@ -138,11 +143,15 @@ static enum outcome run_once(struct store *store, struct store_batch *batch, str
                              struct err *err)
 {
         store_writer_reset(&store->writer);
-        if (write_all(store, batch, content.changes, err) < 0) {
+        if (write_all(store, batch, content, err) < 0) {
                 enum outcome outcome = outcome_of(store, err);
 
                 db_rollback(store->db);
                 return outcome;
+        }
+        if (!content.changes && batch->first) { /* the answers are there; nothing hangs on the COMMIT */
+                store->commit_late = true;
+                return DONE;
         }
         crash_points_before(content);
         if (db_commit(store->db, err) < 0)
@@ -257,6 +266,15 @@ static enum outcome step(struct store *store, struct store_batch *batch, struct 
                         return outcome;
         }
         return run->content.accounts ? bring_accounts_about(store, err) : DONE;
+}
+
+void store_run_late(struct store *store)
+{
+        struct err ignored = { 0 };
+
+        if (store->commit_late && db_commit(store->db, &ignored) < 0)
+                disconnect(store);
+        store->commit_late = false;
 }
 
 bool store_run(struct store *store, struct store_batch *batch)

@@ -96,6 +96,9 @@ int store_grant(struct db *db, const struct store_grant *grant, struct err *err)
 int store_visible(struct db *db, struct err *err) MUST_CHECK;
 int store_queue(struct db *db, const struct store_queue *queue, struct err *err) MUST_CHECK;
 
+/* The questions for keys that begin with *op, as one statement; *op becomes the last of them. */
+int store_find_keys(struct store_writer *writer, struct db *db, struct store_op **op,
+                    struct err *err) MUST_CHECK;
 int store_ask(struct db *db, struct store_op *op, struct err *err) MUST_CHECK; /* the questions */
 
 #endif

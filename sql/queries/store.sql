@@ -3,8 +3,10 @@
 -- name: fence
 SELECT epoch FROM Coordinator WHERE part = 0 LOCK IN SHARE MODE
 
+-- The fence of a batch that changes something, and its number: no row where the epoch has moved on.
 -- name: writer_put
-INSERT INTO Writers (writer, epoch, batch) VALUES (1, :epoch, :batch)
+INSERT INTO Writers (writer, epoch, batch)
+SELECT 1, epoch, :batch FROM Coordinator WHERE part = 0 AND epoch = :epoch LOCK IN SHARE MODE
 ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), batch = VALUES(batch)
 
 -- The lock waits until a COMMIT whose connection died has come to its end, one way or the other.
@@ -220,6 +222,14 @@ WHERE g.permission IN ('job.read', 'data.read', 'event.read') AND g.type = '*'
 -- name: find_key
 SELECT s.job_id, s.digest, j.tasks, j.loading FROM Submissions s JOIN Jobs j ON j.job_id = s.job_id
 WHERE s.owner = :owner AND s.key_hash = :key_hash
+
+-- Many at once: [[owner, "hash in hex"], ...]; answers name the place of their question, from 1.
+-- name: find_keys
+SELECT s.job_id, s.digest, j.tasks, j.loading, q.place
+FROM JSON_TABLE(:keys, '$[*]' COLUMNS (place FOR ORDINALITY, owner INT UNSIGNED PATH '$[0]',
+  key_hash CHAR(32) PATH '$[1]')) q
+STRAIGHT_JOIN Submissions s ON s.owner = q.owner AND s.key_hash = UNHEX(q.key_hash)
+STRAIGHT_JOIN Jobs j ON j.job_id = s.job_id
 
 -- name: find_job
 SELECT owner, status, task_type, tasks FROM Jobs WHERE job_id = :job AND loading = 0
