@@ -359,6 +359,18 @@ void job_set_dirty(struct core *core, struct job *job)
         core->dirty = job;
 }
 
+static void write_counts(struct core *core, struct job *job)
+{
+        struct job_state state;
+
+        memset(&state, 0, sizeof(state));
+        job_state_fill(job, &state);
+        if (memcmp(&state, &job->written, sizeof(state)) == 0)
+                return;
+        job->written = state;
+        effects_store(core->out, STORE_JOB_COUNTS)->u.counts = state;
+}
+
 void job_flush(struct core *core)
 {
         struct job *job;
@@ -370,7 +382,7 @@ void job_flush(struct core *core)
                         job->low = lowest_open(job);
                         job->ends_since_low = 0;
                 }
-                job_state_fill(job, &effects_store(core->out, STORE_JOB_COUNTS)->u.counts);
+                write_counts(core, job);
                 watch_progress(core, job);
         }
 }

@@ -88,11 +88,15 @@ void pending_ask_was_ended(struct core *core, struct pending *pending, uint64_t 
         expect(core, pending, op, FACT_WAS_ENDED, n_tasks);
 }
 
-const struct store_find_key *pending_key(const struct pending *pending, const uint8_t hash[16])
+const struct store_find_key *pending_key(struct pending *pending, const uint8_t hash[16])
 {
         for (size_t i = 0; i < pending->n_keys; i++) {
-                if (memcmp(pending->keys[i].key_hash, hash, 16) == 0)
-                        return &pending->keys[i];
+                size_t at = (pending->key_at + i) % pending->n_keys;
+
+                if (memcmp(pending->keys[at].key_hash, hash, 16) == 0) {
+                        pending->key_at = at;
+                        return &pending->keys[at];
+                }
         }
         return NULL;
 }

@@ -20,6 +20,7 @@ struct pending {
         uint8_t (*digest)[32]; /* owned */
         struct store_find_key *keys; /* answers so far; owned */
         size_t n_keys, cap_keys;
+        size_t key_at; /* where the last was found: they are looked for in the order in which they were asked */
         struct store_find_job *jobs;
         size_t n_jobs, cap_jobs;
         bool account; /* answer to FIND_ACCOUNT */
@@ -38,7 +39,7 @@ void pending_ask_job(struct core *core, struct pending *pending, uint64_t job);
 void pending_ask_account(struct core *core, struct pending *pending, const char *name);
 void pending_ask_was_ended(struct core *core, struct pending *pending, uint64_t job, uint64_t index,
                            uint64_t nonce, uint64_t n_tasks); /* it stands for so many */
-const struct store_find_key *pending_key(const struct pending *pending,
+const struct store_find_key *pending_key(struct pending *pending,
                                          const uint8_t hash[16]); /* NULL: not asked */
 const struct store_find_job *pending_job(const struct pending *pending, uint64_t job);
 /* A fact with an answer. n: tasks that a WAS_ENDED stands for. */

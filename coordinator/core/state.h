@@ -186,6 +186,7 @@ struct job {
 
         bool wants_rows; /* in the line for rows */
         bool dirty;
+        struct job_state written; /* what the newest batch says: no second row alike */
         size_t ready_place; /* in its bucket */
         struct bucket *bucket; /* NULL: nothing of it can be granted now */
         size_t upload_place;

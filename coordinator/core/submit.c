@@ -92,9 +92,12 @@ static int check_one(struct core *core, const struct rec_new_job *rec, struct er
         return 0;
 }
 
-static int check_message(struct core *core, const struct asker *asker, const struct msg *msg, struct err *err)
+static int check_message(struct core *core, const struct asker *asker, const struct event *event,
+                         struct err *err)
 {
+        const struct msg *msg = event->u.message.msg;
         const struct msg_submit *submit = &msg->u.submit;
+        const uint8_t(*hash)[16] = event->u.message.key_hash;
         size_t at = 0;
 
         for (size_t i = 0; i < submit->n_jobs; i++) {
@@ -107,7 +110,7 @@ static int check_message(struct core *core, const struct asker *asker, const str
                     check_chunks(rec, submit->n_jobs, msg->body, msg->body_bytes, &at, err) < 0)
                         return -1;
                 for (size_t j = 0; j < i; j++) {
-                        if (strcmp(rec->key, submit->jobs[j].key) == 0)
+                        if (memcmp(hash[i], hash[j], sizeof(*hash)) == 0)
                                 return err_set(err, ERR_BAD_FIELD, "key: used twice in one message");
                 }
         }
@@ -141,8 +144,8 @@ static void ask_missing(struct core *core, struct pending *pending)
 
 enum key_state { KEY_FREE, KEY_SAME, KEY_OTHER };
 
-static enum key_state key_state(const struct core *core, const struct pending *pending, size_t i,
-                                uint64_t *ret_job, uint64_t *ret_tasks)
+static enum key_state key_state(const struct core *core, struct pending *pending, size_t i, uint64_t *ret_job,
+                                uint64_t *ret_tasks)
 {
         const struct job *job = job_find_key(core, pending->asker.who, pending->key_hash[i]);
         const struct store_find_key *found = pending_key(pending, pending->key_hash[i]);
@@ -204,7 +207,7 @@ void submit_complete(struct core *core, struct job *job)
         effects_fact(core->out, (struct fact){ .kind = FACT_JOB_DURABLE, .job = job->id });
 }
 
-static void write_new(struct core *core, struct job *job, bool loading)
+static struct job_state *write_new(struct core *core, struct job *job, bool loading)
 {
         struct store_job_new *row = &effects_store(core->out, STORE_JOB_NEW)->u.job_new;
 
@@ -217,7 +220,7 @@ static void write_new(struct core *core, struct job *job, bool loading)
         row->chunks = job->chunks_total;
         row->loading = loading;
         row->submitted_us = job->submitted_us;
-        job_state_fill(job, &row->state);
+        return &row->state;
 }
 
 static struct job *make_job(struct core *core, const struct pending *pending, size_t i)
@@ -298,6 +301,7 @@ static void make_all(struct core *core, struct pending *pending)
 
         for (size_t i = 0; i < submit->n_jobs; i++) {
                 struct rec_submitted_job *one = &told[i];
+                struct job_state *state;
                 struct job *job;
 
                 *one = (struct rec_submitted_job){ .has_job = true, .has_tasks = true };
@@ -311,8 +315,11 @@ static void make_all(struct core *core, struct pending *pending)
                 one->job = job->id.n;
                 one->tasks = job->tasks;
                 answer_deps(core, job, pending);
-                write_new(core, job, submit->jobs[i].n_chunks < job->chunks_total);
+                state = write_new(core, job, submit->jobs[i].n_chunks < job->chunks_total);
                 at = load_job(core, job, &submit->jobs[i], body, at);
+                memset(&job->written, 0, sizeof(job->written));
+                job_state_fill(job, &job->written);
+                *state = job->written;
         }
         reply_all(core, pending, told, submit->n_jobs);
         shared_bytes_unref(body);
@@ -358,7 +365,11 @@ void submit_on_submit(struct core *core, const struct asker *asker, struct event
         struct pending *pending;
         struct err err = { 0 };
 
-        if (check_message(core, asker, msg, &err) < 0) {
+        if (event->u.message.n_hashes != n) {
+                reply_refused(core, asker, ERR_INTERNAL, "digests are missing");
+                return;
+        }
+        if (check_message(core, asker, event, &err) < 0) {
                 if (err.code == ERR_FORBIDDEN)
                         audit_refusal(core, asker->who, err.text);
                 reply_refused(core, asker, err.code, err.text);
@@ -367,10 +378,6 @@ void submit_on_submit(struct core *core, const struct asker *asker, struct event
         if (core->degraded || core->draining || pending_full(core)) {
                 reply_retry_later(core, asker,
                                   "not now: the database does not answer, or too much waits for it", 2000);
-                return;
-        }
-        if (event->u.message.n_hashes != n) {
-                reply_refused(core, asker, ERR_INTERNAL, "digests are missing");
                 return;
         }
         pending = pending_new(core, asker, &event->u.message.msg, decide);
