@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -31,6 +32,7 @@
 #define RETRY_SEND_MS 10 /* while a slow peer has messages waiting: ROUTER does not say when there is room */
 #define EPOCH_CHECK_MS 2000 /* without work, look at least so often whether the epoch is still ours */
 #define DRAIN_MS 5000
+#define TRIM_AFTER_SESSIONS 500
 #define FRAMES_TELL_US US_PER_S /* who sends too many frames is named, at most so often */
 #define DEGRADED_AFTER_MS 2000
 /* What gathers while the database does not answer. Workers hold back by themselves (credit); beyond the first figure new
@@ -286,8 +288,10 @@ static void take_lost_sessions(struct app *app)
 {
         struct event event = { .kind = EVENT_SESSION_LOST };
 
-        while (router_lost(app->router, &event.u.session))
+        while (router_lost(app->router, &event.u.session)) {
+                app->ended_sessions++;
                 app_step(app, &event);
+        }
 }
 
 static void take_answers(struct app *app)
@@ -393,6 +397,15 @@ static void tell_odd_input(struct app *app)
         app->told = now;
 }
 
+/* libzmq holds some 40 KiB a connection, in small pieces: after a crowd has gone, the heap is full of holes. */
+static void give_memory_back(struct app *app)
+{
+        if (app->ended_sessions < TRIM_AFTER_SESSIONS)
+                return;
+        app->ended_sessions = 0;
+        malloc_trim(0);
+}
+
 static void take_care(struct app *app)
 {
         int64_t now_us = clock_mono_us();
@@ -404,8 +417,10 @@ static void take_care(struct app *app)
                 return;
         app->care_next_us = now_us + CARE_MS * US_PER_MS;
         take_refusals(app);
-        if (app->care_next_us / (60 * US_PER_S) != now_us / (60 * US_PER_S))
+        if (app->care_next_us / (60 * US_PER_S) != now_us / (60 * US_PER_S)) {
                 tell_odd_input(app);
+                give_memory_back(app);
+        }
 }
 
 /* --- the loop --- */

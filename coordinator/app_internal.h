@@ -42,6 +42,7 @@ struct app {
         int64_t care_next_us;
         struct router_numbers told;
         int64_t frames_told_us;
+        unsigned ended_sessions; /* since memory was given back */
         struct digests digests;
         uint64_t random[RANDOM_BLOCK];
         size_t random_left;
