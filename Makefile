@@ -154,8 +154,7 @@ CHECK_BUILD := build$(if $(CHECK_SAN),/san)
 check-build: all
 	+@$(MAKE) --no-print-directory SAN=$(CHECK_SAN) tests-build
 check: check-build
-	@bash tests/lint/lint.sh
-	@bash tests/run.sh $(CHECK_BUILD) unit sim contract system
+	@bash tests/run.sh $(CHECK_BUILD) lint unit sim contract system
 unit sim contract system: check-build
 	@bash tests/run.sh $(CHECK_BUILD) $@
 lint: all

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# run.sh BUILD KIND…: runs the tests of those kinds (unit, sim, contract, system) on what lies in BUILD, two at a time.
+# run.sh BUILD KIND…: runs the tests of those kinds (lint, unit, sim, contract, system) on what lies in BUILD, two at a
+# time.
 # One line a test; what it printed is kept in BUILD/logs. Ends with `N passed, N failed`; 1 if anything failed.
 # TESTS: an extended regular expression that chooses tests by name (kind/name).
 #
@@ -7,7 +8,7 @@
 set -u -o pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit 70
-[ $# -ge 2 ] || { echo "usage: tests/run.sh BUILD unit|sim|contract|system…" >&2 && exit 64; }
+[ $# -ge 2 ] || { echo "usage: tests/run.sh BUILD lint|unit|sim|contract|system…" >&2 && exit 64; }
 build=$1
 shift
 logs=$build/logs
@@ -22,6 +23,7 @@ list() { # KIND: "NAME FILE" lines
         case $1 in
         unit | contract) set -- "$1" "tests/$1"/test_*.c ;;
         sim) set -- sim tests/sim/sim.c ;;
+        lint) set -- lint tests/lint/lint.sh ;;
         system) set -- system tests/system/*.sh ;;
         *) echo "unknown kind of test: $1" >&2 && exit 64 ;;
         esac
@@ -52,10 +54,10 @@ run_one() { # NAME: writes results/NAME with its line
         local san=$PWD/$logs/${1//\//_}.sanitizer
         rm -f -- "$san".*
         seconds=$(mark "$name" time-out)
-        [[ $name != contract/* ]] || seconds=${seconds:-300}
         case $name in
-        system/*) command=(bash "tests/$name.sh") ;;
+        system/* | lint/*) command=(bash "tests/$name.sh") seconds=${seconds:-300} ;;
         sim/*) command=("$build/tests/sim/sim") seconds=600 ;;
+        contract/*) command=("$build/tests/$name") seconds=${seconds:-300} ;;
         *) command=("$build/tests/$name") ;;
         esac
         JOBMILL_TEST=$id JOBMILL_BIN=$PWD/$build/bin \

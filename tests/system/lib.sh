@@ -2,7 +2,7 @@
 # private clusters, waits for conditions instead of sleeping, and leaves nothing behind: what it makes lies in $T, which
 # goes at its end together with every cluster in it.
 #
-#   # time-out: 300        in the first lines of a test: seconds that it may take (else 120)
+#   # time-out: 600        in the first lines of a test: seconds that it may take (else 300)
 #   # alone                … it needs the machine for itself
 #
 # JOBMILL_BIN: the programs under test (else build/san/bin, else build/bin).
