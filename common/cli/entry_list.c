@@ -83,6 +83,9 @@ int entry_list_add(struct entry_list *entries, const char *const *values, size_t
         entries->n++;
         entries->n_values = n_values;
         measure(entries, packed.n);
+        if (!entries->digest)
+                entries->digest = digest_new();
+        digest_add(entries->digest, packed.bytes, packed.n);
         return spool_add(&entries->packed, packed.bytes, packed.n, err);
 }
 
@@ -108,6 +111,12 @@ int entry_list_read_chunk(struct entry_list *entries, uint64_t most, struct buf 
         return 0;
 }
 
+void entry_list_sha256(struct entry_list *entries, char ret_hex[DIGEST_HEX_BYTES + 1])
+{
+        BUG_ON(!entries->digest);
+        digest_hex(entries->digest, ret_hex);
+}
+
 void entry_list_rewind(struct entry_list *entries)
 {
         entries->next_entry = 0;
@@ -117,6 +126,7 @@ void entry_list_rewind(struct entry_list *entries)
 void entry_list_done(struct entry_list *entries)
 {
         spool_done(&entries->packed);
+        digest_free(entries->digest);
         for (size_t i = 0; entries->columns && i < entries->n_values; i++)
                 xfree(entries->columns[i]);
         xfree(entries->columns);

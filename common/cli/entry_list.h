@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cli/spool.h"
+#include "crypt/digest.h"
 #include "proto/msg.h"
 
 #define ENTRIES_MAX 10000000 /* tasks of one job, INTERFACE */
@@ -20,6 +21,7 @@ struct entry_list {
         char **columns; /* names of the values; NULL: none */
         /* For each group size: bytes of the group that is being filled, and of the largest one so far. */
         uint64_t group[ENTRY_GROUP_SIZES], largest[ENTRY_GROUP_SIZES];
+        struct digest *digest; /* of the packed entries; NULL while there are none */
         /* for reading */
         uint64_t next_entry, next_byte;
 };
@@ -31,6 +33,8 @@ struct entry_list {
 /* One entry of n_values values. BAD_DATA: no UTF-8, NUL inside, too long, too many. */
 int entry_list_add(struct entry_list *entries, const char *const *values, size_t n_values,
                    struct err *err) MUST_CHECK;
+/* SHA-256 of all chunks together, in hex; once, when all entries are there. */
+void entry_list_sha256(struct entry_list *entries, char ret_hex[DIGEST_HEX_BYTES + 1]);
 /* The most entries a chunk may hold so that every chunk fits MSG_CHUNK_MAX; a power of two. */
 uint64_t entry_list_per_chunk(const struct entry_list *entries);
 /* Append the next `most` entries (fewer at the end) as one chunk. After entry_list_rewind: from the first. */

@@ -113,8 +113,11 @@ static int submit_and_wait(struct submit *submit)
                 return interrupted() ? EXIT_INTERRUPTED : cli_fail(submit->cli, &err);
         }
         say_what_to_know(submit, &submitted);
-        if (print_id(submit, &submitted, &err) < 0)
+        if (print_id(submit, &submitted, &err) < 0) {
+                (void)err_wrap(&err, "job %" PRIu64 " was submitted, but its id could not be printed",
+                               submitted.job);
                 return cli_fail(submit->cli, &err);
+        }
         if (opts_flag(submit->opts, "wait") || opts_flag(submit->opts, "watch"))
                 return wait_for(submit, &submitted);
         return 0;

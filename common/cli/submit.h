@@ -34,6 +34,7 @@ struct submit {
         bool key_given;
         struct texts args, env, tags, outs;
         struct entry_list entries; /* n 0: none */
+        char entries_sha256[DIGEST_HEX_BYTES + 1];
         struct submit_input *inputs;
         struct rec_input *input_recs;
         size_t n_inputs, cap_inputs;

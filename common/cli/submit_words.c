@@ -216,6 +216,9 @@ static void describe_entries(struct submit *submit)
         submit->spec.has_entries = true;
         submit->spec.entries_per_chunk = entry_list_per_chunk(entries);
         submit->spec.has_entries_per_chunk = true;
+        entry_list_sha256(entries, submit->entries_sha256);
+        submit->spec.entries_sha256 = submit->entries_sha256;
+        submit->spec.n_entries_sha256 = DIGEST_HEX_BYTES;
         submit->spec.columns = (const char **)entries->columns;
         submit->spec.n_columns = entries->columns ? entries->n_values : 0;
         if (!submit->spec.no_replace && !has_braces(submit) && submit->args.n)

@@ -16,6 +16,9 @@ matches "--json is one object" "$out" '^\{"schema":"jobsubmit/1","job_id":[0-9]+
 run jobsubmit --json -n one --key k1 -a 1-3 --type noop
 matches "the same key again: the same job" "$out" '"existing":true\}$'
 exits "the same key, another job: refused" 73 jobsubmit --key k1 --type noop
+exits "a key with entries" 0 jobsubmit --key k2 echo {} ::: a b
+exits "and the same ones: the same job" 0 jobsubmit --key k2 echo {} ::: a b
+exits "and other ones: refused" 73 jobsubmit --key k2 echo {} ::: a c
 
 # --- scripts
 cat >job.sh <<'SCRIPT'
@@ -105,8 +108,23 @@ exits "which works" 0 jobctl cancel "$(cat id)"
 run jobsubmit --wait --progress -a 1-5 --type noop
 matches "--progress ends with the counts" "$err" '5 of 5 done'
 
-# --- where stdout takes nothing
+# --- where nobody hears the answer
 exits "a full stdout is not a success" 70 sh -c 'exec jobsubmit --type noop >/dev/full'
+matches "but stderr says which job it is" "$err" 'job [0-9]+ was submitted'
+local_ stop mariadb 2>/dev/null
+jobsubmit echo unsure >id 2>err &
+client=$!
+sleep 1
+kill -INT $client
+wait $client
+equal "Ctrl-C before the answer: 130" "$?" 130
+matches "and the key with which to try again" "$(cat err)" '--key [0-9a-f]{32}$'
+key=$(sed -n 's/.*--key //p' err)
+local_ start mariadb 2>/dev/null
+exits "with it" 0 jobsubmit --connect-timeout 30 --key "$key" echo unsure
+again=$out
+equal "as often as one likes" "$(jobsubmit --key "$key" echo unsure)" "$again"
+equal "there is one job" "$(ask 'SELECT COUNT(*) FROM v_jobs WHERE name="echo" AND job_id>='"$again")" 1
 
 # --- nothing is sent
 count=$(ask 'SELECT COUNT(*) FROM v_jobs')
