@@ -26,7 +26,11 @@ static int not_connected(struct client *client, struct err *err)
 {
         const char *endpoint = dealer_endpoint(client->dealer);
 
-        switch (dealer_state(client->dealer)) {
+        enum dealer_state state = dealer_state(client->dealer);
+
+        if (state == DEALER_BAD_SERVER && dealer_connection(client->dealer) > 0)
+                state = DEALER_CONNECTING;
+        switch (state) {
         case DEALER_REFUSED:
                 return err_set(err, ERR_UNAUTHENTICATED,
                                "the coordinator at %s refuses this key: it is unknown, revoked or "
@@ -59,7 +63,9 @@ static int pump(struct client *client, bool *resumed, struct err *err)
         enum dealer_state state = dealer_state(client->dealer);
         uint64_t connection = dealer_connection(client->dealer);
 
-        if (state == DEALER_REFUSED || state == DEALER_BAD_SERVER)
+        /* Who was connected before knows that the key is right: what breaks handshakes now is something between, that accepts
+         * connections while the coordinator is away. */
+        if (state == DEALER_REFUSED || (state == DEALER_BAD_SERVER && connection == 0))
                 return not_connected(client, err);
         if (state != DEALER_UP) {
                 if (!client->down_since_us)

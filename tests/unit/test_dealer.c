@@ -247,6 +247,56 @@ static void request_is_sent_again_after_a_restart(void)
         scene_done(&scene);
 }
 
+/* Something else at the address for a while: accepts and closes, as a forwarded port does whose target is down. */
+static void *door_slams_between(void *arg)
+{
+        struct restart *restart = arg;
+        struct scene *scene = restart->scene;
+        struct msg changed = { .kind = MSG_changed };
+        struct key_pair others, own = scene->keys;
+        struct session_id session;
+
+        restart->ok =
+                router_reads(scene, &session, &restart->first_id) && key_pair_new(&others, &scene->err) == 0;
+        router_free(scene->router);
+        scene->keys = others; /* nobody can open what the client seals: every handshake breaks */
+        scene_listen(scene);
+        usleep(1500000); /* more than three tries */
+        router_free(scene->router);
+        scene->keys = own;
+        scene_listen(scene);
+        restart->ok = restart->ok && router_reads(scene, &session, &restart->second_id);
+        changed.re = restart->second_id;
+        changed.u.changed.has_count = true;
+        router_says(scene, session, &changed);
+        return NULL;
+}
+
+static void broken_handshakes_after_a_good_one_are_outlived(void)
+{
+        struct scene scene = scene_new("slam");
+        struct restart restart = { .scene = &scene };
+        struct msg request = { .kind = MSG_status };
+        struct client *client;
+        struct msg *answer;
+        pthread_t thread;
+
+        scene.profile.endpoints[0] = scene.endpoint;
+        scene_listen(&scene);
+        client = client_open(&scene.profile, 2 * WAIT_MS, &scene.err);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(client);
+        CU_ASSERT_EQUAL(pthread_create(&thread, NULL, door_slams_between, &restart), 0);
+        answer = client_call(client, &request, 2 * WAIT_MS, &scene.err);
+        pthread_join(thread, NULL);
+        if (!answer)
+                printf("\n  %s\n", scene.err.text);
+        CU_ASSERT_PTR_NOT_NULL(answer);
+        CU_ASSERT_TRUE(restart.ok);
+        msg_free(answer);
+        client_free(client);
+        scene_done(&scene);
+}
+
 static void *refuse_one(void *arg)
 {
         struct restart *restart = arg;
@@ -305,5 +355,6 @@ UNIT_MAIN("dealer", TEST(unknown_key_is_refused_and_may_be_tried_again),
           TEST(second_endpoint_is_tried_when_the_first_fails),
           TEST(message_over_the_limit_is_refused_before_it_is_sent),
           TEST(nothing_is_taken_for_a_connection_that_is_not_there),
-          TEST(request_is_sent_again_after_a_restart), TEST(refusal_becomes_an_error_with_its_code),
+          TEST(request_is_sent_again_after_a_restart), TEST(broken_handshakes_after_a_good_one_are_outlived),
+          TEST(refusal_becomes_an_error_with_its_code),
           TEST(answer_that_does_not_come_ends_with_the_time_given))
