@@ -658,6 +658,43 @@ static void it_beats_at_the_coordinators_pace(void)
         scene_end(&s);
 }
 
+static void once_all_is_said_no_deadline_lies_in_the_past(void)
+{
+        struct wcore_config config = two_slots;
+        struct worker_scene s;
+
+        config.idle_exit_us = 3600000 * MS;
+        config.drain_timeout_us = 10000 * MS;
+        s = scene_begin(&config);
+        scene_grant(&s, 1, "{\"type\":\"command\",\"args\":[\"x\"],\"time_ms\":400}", 1, 4, "");
+        for (int i = 0; i < 4000; i++) {
+                int64_t deadline;
+
+                pass(&s, 13 * MS);
+                for (struct msg *msg; (msg = scene_pull(&s));)
+                        if (msg->kind == MSG_ready && i % 3)
+                                scene_resume(&s);
+                deadline = wcore_next_deadline_us(s.core);
+                CU_ASSERT_FATAL(deadline == -1 || deadline > s.now_us);
+                if (i == 2000)
+                        wcore_on_drain(s.core, s.now_us, scene_effects(&s));
+                if (i == 3000)
+                        wcore_on_link(s.core, s.now_us, false, scene_effects(&s));
+        }
+        scene_end(&s);
+}
+
+static void the_first_tasks_that_turn_out_long_keep_nothing_waiting_behind_them(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+
+        scene_grant(&s, 1, COMMAND, 1, 4, "");
+        CU_ASSERT_EQUAL(wcore_numbers(s.core).unstarted, 2);
+        pass(&s, 250 * MS);
+        CU_ASSERT_EQUAL(wcore_numbers(s.core).unstarted, 0);
+        scene_end(&s);
+}
+
 /* Every kind of call in any order, from a seed: nothing is lost, nothing is said twice, slots add up. */
 static void random_life_loses_no_task(void)
 {
@@ -761,4 +798,6 @@ UNIT_MAIN("worker core", TEST(ready_comes_first_and_nothing_before_resume),
           TEST(a_grant_whose_entries_do_not_fit_its_tasks_is_not_taken),
           TEST(stores_stop_at_the_credit_and_come_before_finished),
           TEST(a_stale_store_stops_its_task_silently), TEST(ready_that_is_refused_ends_77_or_78),
-          TEST(it_beats_at_the_coordinators_pace), TEST(random_life_loses_no_task))
+          TEST(it_beats_at_the_coordinators_pace), TEST(once_all_is_said_no_deadline_lies_in_the_past),
+          TEST(the_first_tasks_that_turn_out_long_keep_nothing_waiting_behind_them),
+          TEST(random_life_loses_no_task))

@@ -417,6 +417,12 @@ static void tick_contact(struct wcore *core, int64_t now_us, struct weffects *ou
         core_stop_all(core, now_us, WSTOP_RETURN, TASK_REASON_STOPPED, out);
 }
 
+/* When to look whether too much waits: long after it came, after the last end and after the last look. */
+static int64_t ahead_deadline(const struct wcore *core)
+{
+        return MAX(MAX(core->queue->came_us, core->last_end_us), core->ahead_at_us) + GIVE_BACK_AFTER_US;
+}
+
 /* Work that was fetched ahead of tasks that turned out to be long: others could have it. */
 static void tick_ahead(struct wcore *core, int64_t now_us, struct weffects *out)
 {
@@ -429,7 +435,7 @@ static void tick_ahead(struct wcore *core, int64_t now_us, struct weffects *out)
                 return;
         window_update(core, now_us);
         allowed = core->window > busy ? core->window - busy : 0;
-        if (core->unstarted_cpus > allowed && !core->free_slots)
+        if (core->unstarted_cpus > allowed)
                 core_give_back(core, now_us, MIN(core->unstarted_cpus - allowed, core->n_unstarted), out);
 }
 
@@ -480,14 +486,14 @@ int64_t wcore_next_deadline_us(const struct wcore *core)
                 if (core->unsaid)
                         sooner(&at, core->unsaid->started_us + STARTED_AFTER_US);
                 if (core->queue && !core->free_slots)
-                        sooner(&at, MAX(core->queue->came_us, core->last_end_us) + GIVE_BACK_AFTER_US);
+                        sooner(&at, ahead_deadline(core));
                 break;
         }
         if (core->draining) {
                 if (config->drain_timeout_us && !core->forced)
                         sooner(&at, core->drain_at_us + config->drain_timeout_us);
-                if (core->forced)
-                        sooner(&at, core->forced_at_us);
+                if (core->forced && !core->n_running)
+                        sooner(&at, core->session == SESSION_DOWN ? 0 : core->forced_at_us);
                 if (nothing_in_hand(core) && (core->said_bye || core->session != SESSION_LIVE))
                         at = 0;
         } else {

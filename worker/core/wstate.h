@@ -149,6 +149,7 @@ struct wcore {
         int64_t average_run_us; /* -1: nothing has ended yet */
         uint64_t window;
         int64_t last_end_us;
+        int64_t ahead_at_us; /* when work ahead was last looked at */
         int64_t idle_since_us;
         uint64_t n_ended;
 

@@ -29,8 +29,8 @@ void window_update(struct wcore *core, int64_t now_us)
                 ahead = slots;
         else
                 ahead = slots * (uint64_t)WCORE_AHEAD_US / (uint64_t)MAX(average, INT64_C(1));
-        /* All slots are taken by tasks that have run longer than that: the average is of another time. */
-        if (!core->free_slots && now_us - core->last_end_us > 2 * WCORE_AHEAD_US && average >= 0)
+        /* All slots are taken by tasks that have run longer than that: the average is of another time, or there is none. */
+        if (!core->free_slots && now_us - core->last_end_us > 2 * WCORE_AHEAD_US)
                 ahead = 0;
         core->window = MIN(slots + ahead, MAX(most, slots));
         core->window = MIN(core->window, MAX((uint64_t)WCORE_WINDOW_MAX, slots));
