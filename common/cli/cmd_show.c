@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/rows.h"
 #include "cli/sheet.h"
+#include "proto/json_pretty.h"
 
 #define EVENTS_SHOWN 10
 
@@ -46,6 +47,21 @@ static void add_row_text(const struct listing *listing, const struct cell *cells
         }
 }
 
+static void add_spec_text(const struct cell *spec, struct buf *out)
+{
+        CLEANUP_BUF struct buf pretty = { 0 };
+        const char *line, *end;
+
+        json_pretty_add(&pretty, spec->text, spec->n, 14);
+        buf_addf(out, "%-14s", "spec");
+        for (line = pretty.bytes; (end = strchr(line, '\n')); line = end + 1) {
+                escape_add_text(out, line, (size_t)(end - line));
+                buf_add_char(out, '\n');
+        }
+        escape_add_text(out, line, strlen(line));
+        buf_add_char(out, '\n');
+}
+
 /* The description as recorded; only who may read the job's data sees it. */
 static int add_spec(struct cli *cli, uint64_t job, struct buf *out, struct err *err)
 {
@@ -70,9 +86,7 @@ static int add_spec(struct cli *cli, uint64_t job, struct buf *out, struct err *
                 buf_add(out, spec->text, spec->n);
                 return 0;
         }
-        buf_addf(out, "%-14s", "spec");
-        escape_add_text(out, spec->text, spec->n);
-        buf_add_char(out, '\n');
+        add_spec_text(spec, out);
         return 0;
 }
 
