@@ -19,7 +19,7 @@ make_data() {
                 cat /usr/share/mysql/mysql_system_tables.sql /usr/share/mysql/mysql_system_tables_data.sql
                 echo "DELETE FROM global_priv;"
                 echo "INSERT INTO global_priv VALUES ('localhost', 'jobmill', '{\"access\":18446744073709551615,\"plugin\":\"mysql_native_password\",\"authentication_string\":\"\"}');"
-        } | mariadbd --no-defaults $(as_user) --datadir="$dir/data" --bootstrap --skip-networking \
+        } | mariadbd --no-defaults $(as_user) --datadir="$dir/data" --tmpdir="$dir" --bootstrap --skip-networking \
                 --default-storage-engine=InnoDB 2>"$dir/bootstrap.log" || { cat "$dir/bootstrap.log" >&2; exit 1; }
 }
 
