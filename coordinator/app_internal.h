@@ -1,4 +1,4 @@
-/* For app.c, start.c and init.c only: the coordinator's parts. */
+/* For app.c, care.c, start.c and init.c only: the coordinator's parts. */
 #ifndef COORDINATOR_APP_INTERNAL_H
 #define COORDINATOR_APP_INTERNAL_H
 
@@ -10,6 +10,11 @@
 #include "coordinator/batch.h"
 #include "core/core.h"
 #include "crypt/keyring.h"
+
+/* What gathers while the database does not answer. Workers hold back by themselves (credit); beyond the first figure new
+ * submissions are sent away, beyond the second nothing more is read. */
+#define OPEN_BYTES_SHED ((size_t)64 << 20)
+#define OPEN_BYTES_MAX ((size_t)512 << 20)
 
 #define RANDOM_BLOCK 64 /* numbers fetched from the system at once */
 
@@ -56,6 +61,8 @@ bool app_pause(struct app *app, int ms);
 /* The key pair and the key ring that the configuration names; errors say how to make them. */
 int app_load_keys(const struct coordinator_conf *conf, struct key_pair *ret_keys,
                   struct keyring **ret_keyring, struct err *err) MUST_CHECK;
+/* Once a turn: looks after what is due (care.c). */
+void app_care(struct app *app);
 /* Everything before the loop. 0: go on; -1: end with app->exit_code, the reason is logged. */
 int app_start(struct app *app) MUST_CHECK;
 /* Tries to listen on what does not listen yet; prints `ready` when all do. */

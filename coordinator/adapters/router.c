@@ -10,7 +10,8 @@
  *  3. `live` follows the monitor: the (one) I/O thread reports a connection before any message of it, and an end before the
  *     descriptor can become another connection's. The monitor is read before a new session is made, so a session whose
  *     connection has ended already is known to be closed from the start.
- *  4. Sends never block. Messages of one session keep their order: while some wait, new ones queue behind them. */
+ *
+ * Sending is router_out.c. */
 #include "adapters/router.h"
 
 #include <czmq.h>
@@ -27,8 +28,8 @@
 #include "proto/msg.h"
 
 #define HANDSHAKE_IVL_MS 5000
-#define HEARTBEAT_IVL_MS                                                                                     \
-        5000 /* a dead peer is noticed after three; 10,000 workers make 2,000 pings a second */
+/* A dead peer is noticed after three; 10,000 workers make 2,000 pings a second. */
+#define HEARTBEAT_IVL_MS 5000
 #define HEARTBEAT_TIMEOUT_MS 15000
 #define LINGER_MS 1000
 #define BACKLOG 4096 /* a whole fleet may come back in one second */
@@ -37,48 +38,6 @@
 #define PIPE_MESSAGES 64
 #define ZAP_ENFORCE_DOMAIN 93 /* in libzmq 4.3, but the header shows it to draft builds only */
 #define ROUTING_BYTES 5 /* 0 and four random-start counter bytes: what ROUTER makes */
-#define SMALL_BYTES 512 /* below, copying is cheaper than handing memory to the I/O thread */
-
-struct pending {
-        struct pending *prev, *next;
-        zmq_msg_t header;
-        zmq_msg_t body;
-        bool has_body;
-        size_t bytes;
-};
-
-struct session {
-        struct session_id id;
-        int fd; /* -1: unknown or closed */
-        char public_key[41];
-        bool closed; /* its connection has ended; lost once everything it said has been read */
-        struct pending *pending;
-        size_t n_pending, pending_bytes;
-        struct session *next_waiting; /* of those with something pending */
-        struct session *next_closed;
-        UT_hash_handle by_routing, by_id, by_fd;
-        bool self_named;
-        size_t n_routing;
-        uint8_t routing[];
-};
-
-struct router {
-        struct zap *zap;
-        zsock_t *socket;
-        void *handle; /* the same, as libzmq sees it */
-        void *monitor; /* libzmq's, paired with the socket's events */
-        struct session *by_routing, *by_id, *by_fd;
-        struct session *waiting;
-        struct session *closed;
-        bool *live; /* by descriptor: a connection was accepted and has not ended */
-        size_t live_cap;
-        struct session_id *lost; /* ring of ids not told yet: lost[lost_at … n_lost) */
-        size_t lost_at, n_lost, lost_cap;
-        uint64_t last_id;
-        zmq_msg_t header, body; /* of the message given last */
-        bool drained; /* the last router_recv found nothing */
-        struct router_numbers numbers;
-};
 
 void router_init_library(void)
 {
@@ -168,31 +127,9 @@ struct router *router_new(const struct key_pair *keys, struct err *err)
         return STEAL(router);
 }
 
-static void pending_free(struct pending *pending)
-{
-        zmq_msg_close(&pending->header);
-        zmq_msg_close(&pending->body);
-        free(pending);
-}
-
-static void session_drop_pending(struct router *router, struct session *session)
-{
-        struct pending *pending, *next;
-
-        if (!session->pending)
-                return;
-        LL_FOREACH_SAFE (session->pending, pending, next) {
-                router->numbers.dropped++;
-                pending_free(pending);
-        }
-        session->pending = NULL;
-        session->n_pending = session->pending_bytes = 0;
-        LL_DELETE2(router->waiting, session, next_waiting);
-}
-
 static void session_free(struct router *router, struct session *session)
 {
-        session_drop_pending(router, session);
+        router_drop_pending(router, session);
         if (session->closed)
                 LL_DELETE2(router->closed, session, next_closed);
         if (session->fd >= 0)
@@ -202,7 +139,7 @@ static void session_free(struct router *router, struct session *session)
         free(session);
 }
 
-static void session_lose(struct router *router, struct session *session)
+void router_session_lose(struct router *router, struct session *session)
 {
         if (router->lost_at == router->n_lost)
                 router->lost_at = router->n_lost = 0;
@@ -324,7 +261,7 @@ bool router_lost(struct router *router, struct session_id *ret_session)
         read_monitor(router);
         /* What a peer said before it went is still served: its session ends when nothing more can come from it. */
         while (router->drained && router->closed)
-                session_lose(router, router->closed);
+                router_session_lose(router, router->closed);
         if (router->lost_at == router->n_lost)
                 return false;
         *ret_session = router->lost[router->lost_at++];
@@ -369,7 +306,8 @@ static struct session *session_of(struct router *router, zmq_msg_t *id, zmq_msg_
                 return NULL;
         HASH_FIND(by_routing, router->by_routing, zmq_msg_data(id), zmq_msg_size(id), session);
         if (session && strcmp(session->public_key, key) != 0) {
-                session_lose(router, session); /* another peer behind the same id: never the same session */
+                router_session_lose(router,
+                                    session); /* another peer behind the same id: never the same session */
                 session = NULL;
         }
         return session ? session : session_new(router, id, key, zmq_msg_gets(header, "__fd"));
@@ -440,128 +378,4 @@ enum router_result router_recv(struct router *router, struct router_message *ret
                 router->numbers.received++;
                 return hand_out(router, session, n, ret_message);
         }
-}
-
-/* --- out --- */
-
-static void free_bytes(void *bytes, void *hint UNUSED)
-{
-        free(bytes);
-}
-
-static void fill(zmq_msg_t *frame, const void *bytes, size_t n)
-{
-        zmq_msg_init_size(frame, n);
-        if (n)
-                memcpy(zmq_msg_data(frame), bytes, n);
-}
-
-static void fill_header(zmq_msg_t *frame, struct buf *take)
-{
-        if (take->n < SMALL_BYTES) {
-                fill(frame, take->bytes, take->n);
-                buf_done(take);
-        } else {
-                zmq_msg_init_data(frame, take->bytes, take->n, free_bytes, NULL);
-                *take = (struct buf){ 0 };
-        }
-}
-
-/* 1: it is on its way; 0: no room now; -1: the peer is gone. Frames that went are empty afterwards. */
-static int try_send(struct router *router, const struct session *session, zmq_msg_t *header, zmq_msg_t *body,
-                    bool has_body)
-{
-        if (zmq_send(router->handle, session->routing, session->n_routing, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-                return errno == EAGAIN ? 0 : -1;
-        /* The first frame found the peer with room; what follows goes the same way or is dropped with it. */
-        if (zmq_msg_send(header, router->handle, ZMQ_DONTWAIT | (has_body ? ZMQ_SNDMORE : 0)) < 0)
-                return -1;
-        if (has_body && zmq_msg_send(body, router->handle, ZMQ_DONTWAIT) < 0)
-                return -1;
-        router->numbers.sent++;
-        return 1;
-}
-
-static void queue(struct router *router, struct session *session, zmq_msg_t *header, zmq_msg_t *body,
-                  bool has_body)
-{
-        struct pending *pending;
-        size_t bytes = zmq_msg_size(header) + zmq_msg_size(body);
-
-        if (session->n_pending >= ROUTER_PENDING_MAX ||
-            session->pending_bytes + bytes > ROUTER_PENDING_BYTES) {
-                router->numbers.dropped++;
-                session_lose(router, session);
-                return;
-        }
-        pending = xcalloc(1, sizeof(*pending));
-        zmq_msg_init(&pending->header);
-        zmq_msg_init(&pending->body);
-        zmq_msg_move(&pending->header, header);
-        zmq_msg_move(&pending->body, body);
-        pending->has_body = has_body;
-        pending->bytes = bytes;
-        if (!session->pending)
-                LL_PREPEND2(router->waiting, session, next_waiting);
-        DL_APPEND(session->pending, pending);
-        session->n_pending++;
-        session->pending_bytes += bytes;
-}
-
-void router_send(struct router *router, struct session_id to, struct buf *take_header,
-                 const struct shared_bytes *body)
-{
-        struct session *session;
-        zmq_msg_t header_frame, body_frame;
-        int went = 0;
-
-        HASH_FIND(by_id, router->by_id, &to, sizeof(to), session);
-        if (!session) {
-                router->numbers.dropped++;
-                buf_done(take_header);
-                return;
-        }
-        fill_header(&header_frame, take_header);
-        fill(&body_frame, body ? body->bytes : NULL, body ? body->n : 0);
-        if (!session->pending)
-                went = try_send(router, session, &header_frame, &body_frame, body != NULL);
-        if (went < 0)
-                session_lose(router, session);
-        else if (went == 0)
-                queue(router, session, &header_frame, &body_frame, body != NULL);
-        zmq_msg_close(&header_frame);
-        zmq_msg_close(&body_frame);
-}
-
-/* True: it has nothing waiting any more, or is gone. */
-static bool flush_session(struct router *router, struct session *session)
-{
-        while (session->pending) {
-                struct pending *first = session->pending;
-                int went = try_send(router, session, &first->header, &first->body, first->has_body);
-
-                if (went < 0) {
-                        session_lose(router, session);
-                        return true;
-                }
-                if (went == 0)
-                        return false;
-                DL_DELETE(session->pending, first);
-                session->n_pending--;
-                session->pending_bytes -= first->bytes;
-                pending_free(first);
-        }
-        LL_DELETE2(router->waiting, session, next_waiting);
-        return true;
-}
-
-bool router_flush(struct router *router)
-{
-        struct session *session, *next;
-
-        for (session = router->waiting; session; session = next) {
-                next = session->next_waiting;
-                flush_session(router, session);
-        }
-        return router->waiting != NULL;
 }
