@@ -60,10 +60,11 @@ run_one() { # NAME: writes results/NAME with its line
         contract/*) command=("$build/tests/$name") seconds=${seconds:-300} ;;
         *) command=("$build/tests/$name") ;;
         esac
+        # Signals as a terminal gives them: a job in the background of a script, or under nohup, has some ignored.
         JOBMILL_TEST=$id JOBMILL_BIN=$PWD/$build/bin \
                 ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:log_path=\"$san\"" \
                 UBSAN_OPTIONS="print_stacktrace=1:log_path=\"$san\"" \
-                timeout --kill-after=20 "${seconds:-120}" "${command[@]}" </dev/null >"$log" 2>&1
+                env --default-signal timeout --kill-after=20 "${seconds:-120}" "${command[@]}" </dev/null >"$log" 2>&1
         code=$?
         [ $code -ne 124 ] || echo "FAIL it took more than ${seconds:-120} s" >>"$log"
         check_left "$id" >>"$log" || code=1
