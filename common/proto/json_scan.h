@@ -3,9 +3,11 @@
  * It accepts the grammar of RFC 8259 and nothing else: no byte order mark, no bytes after the value, no control
  * characters in strings, valid UTF-8 only. What a message may hold is narrower still (json_scan).
  *
- * Why not a tree of json-c: it costs three to five times as much for the messages of the hot path (bench_codec.c prints
- * both), takes up to 264 bytes of memory for a byte of text, and lets through doubled members, NaN, saturated integers
- * and U+0000, so that every byte had to be checked here first anyway. json-c judges this reader in tests/fuzz. */
+ * Why not a tree of json-c here (json_pretty has one, for people): it costs three to five times as much for the
+ * messages of the hot path (bench_codec.c prints both), takes up to 264 bytes of memory for a byte of text, and lets
+ * through doubled members, NaN, saturated integers and U+0000, so that every byte had to be checked here first
+ * anyway. json-c judges this reader in tests/fuzz.
+ */
 #ifndef PROTO_JSON_SCAN_H
 #define PROTO_JSON_SCAN_H
 
