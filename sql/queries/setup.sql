@@ -51,11 +51,13 @@ VALUES (0, 0, :install, :wrapped_key, :scope_secret, 0)
 -- name: setup_scope_secret
 UPDATE Coordinator SET scope_secret = :scope_secret WHERE part = 0
 
+-- The epoch that this connection has raised it to, whoever raises it next: two coordinators that start at once must
+-- never take the same one.
 -- name: setup_epoch_raise
-UPDATE Coordinator SET epoch = epoch + 1, started_us = :started_us WHERE part = 0
+UPDATE Coordinator SET epoch = LAST_INSERT_ID(epoch + 1), started_us = :started_us WHERE part = 0
 
 -- name: setup_epoch
-SELECT epoch FROM Coordinator WHERE part = 0
+SELECT LAST_INSERT_ID()
 
 -- name: setup_has_admin
 SELECT COUNT(*) FROM Members m JOIN Principals p ON p.principal = m.principal JOIN Nodes n ON n.principal = p.principal
