@@ -40,13 +40,14 @@ wait "$third"
 equal "SIGTERM ends with 0" $? 0
 
 # At once.
-for _ in 1 2 3; do
+for _ in $(seq 8); do
         jobcoordinator --config "$conf" >"$T/a.out" 2>"$T/a.log" &
         a=$!
         jobcoordinator --config "$conf" >"$T/b.out" 2>"$T/b.log" &
         b=$!
         await "of two started at once one ends" 20 eval '! kill -0 '"$a"' || ! kill -0 '"$b"
         await "and one serves" 20 jobctl --connect-timeout 1 server status
+        equal "under an epoch of its own" "$(grep -ho 'epoch=[0-9]*' "$T/a.log" "$T/b.log" | sort | uniq -d)" ""
         kill -TERM "$a" "$b" 2>/dev/null
         wait "$a" "$b"
 done
