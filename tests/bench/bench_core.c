@@ -37,7 +37,8 @@ static void step(struct bench *bench, struct event *event)
 
         event->mono_us = bench->mono_us += 10;
         event->wall_us = INT64_C(1700000000000000) + bench->mono_us;
-        event->random = ++bench->random * UINT64_C(0x9e3779b97f4a7c15);
+        bench->random = bench->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        event->random = bench->random ^ bench->random >> 29;
         core_step(bench->core, event, &effects);
         bench->n_events++;
         for (size_t i = 0; i < effects.n; i++) {
