@@ -39,7 +39,7 @@ static const struct opt options[] = {
         { "profile", 0, opt_word, "FILE", "coordinator and key of this worker", .group = "Who",
           .example = "w1.profile" },
         { "slots", 0, opt_count, "N", "tasks at once, one cpu each (default: the cores it may use)",
-          .group = "Room", .min = 1, .max = 65536, .example = "4" },
+          .group = "Room", .min = 1, .max = 4096, .example = "4" },
         { "label", 0, parse_label, "K=V", "what jobs can ask for with --require", .many = true,
           .example = "disk=ssd" },
         { "scratch", 0, opt_word, "DIR", "where tasks get their folders (default: below $TMPDIR or /tmp)",

@@ -450,6 +450,23 @@ static void without_credit_the_task_waits_at_its_pipe(void)
         bench_done(&b);
 }
 
+static void a_task_whose_output_nobody_takes_can_still_be_given_back(void)
+{
+        const char *args[] = { "sh", "-c", "head -c 150000 /dev/zero" };
+        struct bench b;
+
+        bench_init(&b);
+        b.credit = 0;
+        start(&b, args, 3);
+        spin(&b, 300 * US_PER_MS);
+        CU_ASSERT_FALSE(b.over); /* it has ended and waits for credit */
+        b.task.stop = WSTOP_RETURN;
+        exec_stop(b.exec, &b.task, 0);
+        spin(&b, US_PER_S);
+        CU_ASSERT_TRUE(b.over);
+        bench_done(&b);
+}
+
 static void the_end_waits_for_the_leader_not_for_who_holds_its_pipes(void)
 {
         struct bench b;
@@ -699,6 +716,7 @@ UNIT_MAIN("tasks as processes", TEST(exit_codes_and_signals_are_told_as_they_are
           TEST(output_comes_whole_in_order_and_characters_are_not_cut),
           TEST(output_over_the_cap_is_cut_and_said_and_the_task_goes_on),
           TEST(without_credit_the_task_waits_at_its_pipe),
+          TEST(a_task_whose_output_nobody_takes_can_still_be_given_back),
           TEST(the_end_waits_for_the_leader_not_for_who_holds_its_pipes), TEST(nothing_outlives_its_task),
           TEST(stopping_asks_first_and_kills_the_whole_tree_after_its_grace),
           TEST(a_stopped_process_hears_term_too), TEST(a_fork_storm_is_ended_whole),

@@ -328,6 +328,27 @@ static void what_is_not_recorded_is_named_and_sent_again_on_a_new_connection(voi
         scene_end(&s);
 }
 
+static void ready_fits_its_frame_however_much_is_held(void)
+{
+        struct wcore_config config = two_slots;
+        struct worker_scene s;
+        uint64_t n = 0;
+
+        config.slots = 4096;
+        s = scene_begin(&config);
+        for (uint64_t i = 0; i < 8192; i++) /* every lease one task, the numbers as long as they get */
+                scene_grant(&s, 9007199254740991, i ? NULL : COMMAND, 2 * i, 2 * i, "");
+        CU_ASSERT_EQUAL(wcore_numbers(s.core).running, 4096);
+        wcore_on_link(s.core, s.now_us, true, scene_effects(&s));
+        CU_ASSERT_EQUAL_FATAL(scene_pull(&s)->kind, MSG_ready);
+        CU_ASSERT(s.header.n < MSG_HEADER_MAX);
+        for (size_t i = 0; i < s.said->u.ready.n_held; i++)
+                for (size_t k = 0; k < s.said->u.ready.held[i].n_ranges; k++)
+                        n += s.said->u.ready.held[i].ranges[k].hi - s.said->u.ready.held[i].ranges[k].lo + 1;
+        CU_ASSERT_EQUAL(n, 8192);
+        scene_end(&s);
+}
+
 static void resume_that_asks_for_ready_gets_it(void)
 {
         struct worker_scene s = scene_begin(&two_slots);
@@ -786,7 +807,8 @@ UNIT_MAIN("worker core", TEST(ready_comes_first_and_nothing_before_resume),
           TEST(time_that_is_up_stops_a_task_and_ends_it_timeout),
           TEST(result_and_output_ride_in_the_body_in_order),
           TEST(what_is_not_recorded_is_named_and_sent_again_on_a_new_connection),
-          TEST(resume_that_asks_for_ready_gets_it), TEST(a_lost_lease_is_stopped_and_nothing_is_said),
+          TEST(resume_that_asks_for_ready_gets_it), TEST(ready_fits_its_frame_however_much_is_held),
+          TEST(a_lost_lease_is_stopped_and_nothing_is_said),
           TEST(cancelled_tasks_end_cancelled_started_or_not),
           TEST(a_stop_for_another_job_under_the_same_nonce_does_nothing),
           TEST(take_back_gives_the_last_unstarted_ones),

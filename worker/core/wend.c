@@ -12,6 +12,8 @@
 
 #include "base/utf8.h"
 
+#define FILE_HEADER_BYTES(name) (256 + 6 * strlen(name)) /* a control character is six in JSON */
+
 struct verdict {
         enum end_status status;
         enum task_reason reason;
@@ -212,7 +214,7 @@ static void add_files(struct wbatch *batch, size_t at, uint64_t index, const str
                         .bytes = file->bytes,
                 };
                 memcpy(out->sha256, file->sha256, sizeof(out->sha256));
-                batch->header_bytes += 256 + strlen(file->name);
+                batch->header_bytes += FILE_HEADER_BYTES(file->name);
         }
 }
 
@@ -249,7 +251,7 @@ static void measure(const struct wend *end, size_t *ret_header, size_t *ret_body
         for (size_t i = 0; i < end->n_chunks; i++)
                 *ret_body += end->chunks[i].n_bytes;
         for (size_t i = 0; i < end->n_files; i++)
-                *ret_header += 256 + strlen(end->files[i].name);
+                *ret_header += FILE_HEADER_BYTES(end->files[i].name);
 }
 
 void end_running(struct wcore *core, int64_t now_us, const struct wtask *task, const struct wend *end)

@@ -54,6 +54,8 @@ void arena_free(struct wcore *core)
 }
 
 /* ------------------------------------------------------------------ ready */
+#define HELD_EACH_MAX 2000
+
 struct held {
         struct rec_held_lease *list;
         size_t n, cap;
@@ -77,38 +79,96 @@ static void held_add(struct wcore *core, struct held *held, const struct wjob *j
         h->started_ago_us = h->has_started_ago_us ? (uint64_t)started_ago_us : 0;
 }
 
+/* Ranges of runs that are sorted, adjacent ones joined; returns how many. */
+static size_t join_runs(const struct ended_run *runs, size_t n_runs, struct range *ranges)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_runs; i++)
+                if (n && ranges[n - 1].hi + 1 == runs[i].lo)
+                        ranges[n - 1].hi = runs[i].hi;
+                else
+                        ranges[n++] = (struct range){ runs[i].lo, runs[i].hi };
+        return n;
+}
+
+static int run_order(const void *a, const void *b)
+{
+        const struct ended_run *x = a, *y = b;
+
+        return x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
+/* Tasks that ended alike are one record: the message must fit its frame however many they are. */
 static void held_batch(struct wcore *core, struct held *held, const struct wbatch *batch, int64_t now_us)
 {
         for (size_t i = 0; batch && i < batch->n_ends; i++) {
-                const struct out_end *end = batch->ends + i;
+                struct out_end *end = batch->ends + i;
+                struct range *ranges = arena_get(core, end->n_runs * sizeof(*ranges));
+                int64_t ago = -1;
 
-                for (size_t k = 0; k < end->n_runs; k++) {
-                        const struct ended_run *run = end->runs + k;
-                        int64_t ago = run->ran_us < 0 ? -1 : now_us - run->ended_us + run->ran_us;
+                qsort(end->runs, end->n_runs, sizeof(*end->runs), run_order);
+                for (size_t k = 0; k < end->n_runs; k++)
+                        if (end->runs[k].ran_us >= 0)
+                                ago = MAX(ago, now_us - end->runs[k].ended_us + end->runs[k].ran_us);
+                held_add(core, held, end->job, end->epoch, end->attempt, end->nonce, ranges,
+                         join_runs(end->runs, end->n_runs, ranges), ago);
+        }
+}
 
-                        held_add(core, held, end->job, end->epoch, end->attempt, end->nonce,
-                                 &(struct range){ run->lo, run->hi }, 1, ago);
+static int task_order(const void *a, const void *b)
+{
+        const struct wtask *x = *(struct wtask *const *)a, *y = *(struct wtask *const *)b;
+
+        if (x->lease->nonce != y->lease->nonce)
+                return x->lease->nonce < y->lease->nonce ? -1 : 1;
+        return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* One record a task, so that each keeps its own start; so many that they would not fit are one a lease, with the
+ * oldest start. */
+static void held_running(struct wcore *core, struct held *held, int64_t now_us)
+{
+        struct wtask **tasks = arena_get(core, core->n_running * sizeof(struct wtask *));
+        struct range *all = arena_get(core, core->n_running * sizeof(*all));
+        bool join = core->n_running > HELD_EACH_MAX;
+        struct wtask *task;
+        size_t n = 0;
+
+        DL_FOREACH (core->running, task)
+                if (task->stop != WSTOP_SILENT)
+                        tasks[n++] = task;
+        if (n)
+                qsort(tasks, n, sizeof(struct wtask *), task_order);
+        for (size_t i = 0, next; i < n; i = next) {
+                const struct wlease *lease = tasks[i]->lease;
+                struct range *ranges = all + i; /* a record has no more ranges than tasks */
+                int64_t ago = -1;
+                size_t n_ranges = 0;
+
+                for (next = i; next < n && tasks[next]->lease == lease && (join || next == i); next++) {
+                        uint64_t index = tasks[next]->index;
+
+                        ago = MAX(ago, now_us - tasks[next]->started_us);
+                        if (n_ranges && ranges[n_ranges - 1].hi + 1 == index)
+                                ranges[n_ranges - 1].hi = index;
+                        else
+                                ranges[n_ranges++] = (struct range){ index, index };
                 }
+                held_add(core, held, lease->job, lease->epoch, lease->attempt, lease->nonce, ranges, n_ranges,
+                         ago);
         }
 }
 
 static void held_all(struct wcore *core, struct held *held, int64_t now_us)
 {
         struct wlease *lease;
-        struct wtask *task;
         struct wbatch *batch;
 
         DL_FOREACH (core->queue, lease)
                 held_add(core, held, lease->job, lease->epoch, lease->attempt, lease->nonce, lease->left,
                          lease->n_left, -1);
-        DL_FOREACH (core->running, task) {
-                if (task->stop == WSTOP_SILENT)
-                        continue;
-                lease = task->lease;
-                held_add(core, held, lease->job, lease->epoch, lease->attempt, lease->nonce,
-                         &(struct range){ task->index, task->index }, 1,
-                         MAX(now_us - task->started_us, INT64_C(0)));
-        }
+        held_running(core, held, now_us);
         DL_FOREACH (core->closed, batch)
                 held_batch(core, held, batch, now_us);
         held_batch(core, held, core->open, now_us);
@@ -157,13 +217,6 @@ static void build_ready(struct wcore *core, int64_t now_us, struct msg *msg)
 /* ------------------------------------------------------------------ finished */
 #define VALUES_MAX 4096 /* per-task numbers of one end; a larger group shares its first task's */
 
-static int run_order(const void *a, const void *b)
-{
-        const struct ended_run *x = a, *y = b;
-
-        return x->lo < y->lo ? -1 : x->lo > y->lo;
-}
-
 struct columns { /* per-task values, with what tells whether they are all alike */
         int64_t *values[4];
         bool alike[4];
@@ -196,7 +249,7 @@ static void build_end(struct wcore *core, struct out_end *end, int64_t now_us, s
 {
         struct columns columns;
         uint64_t n = 0;
-        size_t n_values, n_ranges = 0;
+        size_t n_values;
 
         qsort(end->runs, end->n_runs, sizeof(*end->runs), run_order);
         *rec = (struct rec_task_end){ .job = end->job->id,
@@ -212,16 +265,9 @@ static void build_end(struct wcore *core, struct out_end *end, int64_t now_us, s
                                       .has_exit_signal = end->has_signal };
         rec->has_job = rec->has_nonce = rec->has_epoch = rec->has_attempt = rec->has_status = true;
         rec->ranges = arena_get(core, end->n_runs * sizeof(*rec->ranges));
-        for (size_t i = 0; i < end->n_runs; i++) {
-                const struct ended_run *run = end->runs + i;
-
-                if (n_ranges && rec->ranges[n_ranges - 1].hi + 1 == run->lo)
-                        rec->ranges[n_ranges - 1].hi = run->hi;
-                else
-                        rec->ranges[n_ranges++] = (struct range){ run->lo, run->hi };
-                n += run->hi - run->lo + 1;
-        }
-        rec->n_ranges = n_ranges;
+        for (size_t i = 0; i < end->n_runs; i++)
+                n += end->runs[i].hi - end->runs[i].lo + 1;
+        rec->n_ranges = join_runs(end->runs, end->n_runs, rec->ranges);
         n_values = n > VALUES_MAX || end->n_runs == 1 ? 1 : (size_t)n;
         for (size_t c = 0; c < 4; c++)
                 columns.values[c] = arena_get(core, n_values * sizeof(int64_t));

@@ -17,7 +17,7 @@
 #include "exec/run.h"
 
 #define FILES_MAX 1000 /* of one task: their names must fit one message */
-#define NAMES_BYTES_MAX ((size_t)200 << 10)
+#define NAMES_BYTES_MAX ((size_t)100 << 10) /* JSON may make six of one */
 #define FILE_CHUNK ((size_t)256 << 10)
 #define DEPTH_MAX 64
 

@@ -61,9 +61,9 @@ void exec_on_credit(struct exec *exec)
                         break;
                 DL_DELETE2(list, run, wait_prev, wait_next);
                 run->waits = false;
-                if (run->phase == RUN_CLOSING)
+                if (run->phase == RUN_CLOSING && !run->unsettled)
                         run_close(run);
-                else
+                else if (run->phase != RUN_CLOSING)
                         output_on_credit(&run->output);
         }
         /* Those that were not served stay in front of those that wait again. */

@@ -391,8 +391,13 @@ void exec_stop(struct exec *exec, struct wtask *task, int64_t grace_us)
                         loop_timer_set(exec->loop, &run->timer, kill_at_us);
                 break;
         case RUN_LINGER:
-        case RUN_CLOSING:
                 break; /* it is over already */
+        case RUN_CLOSING:
+                /* Nobody wants its output any more, and there may be nobody to give it to. */
+                if (run->waits && !run->unsettled &&
+                    (task->stop == WSTOP_RETURN || task->stop == WSTOP_SILENT))
+                        run_fail(run, TASK_REASON_STOPPED);
+                break;
         }
 }
 

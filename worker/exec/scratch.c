@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -37,7 +38,7 @@ struct sweeper {
         pthread_mutex_t lock;
         pthread_cond_t wake, done; /* something to do; something was done */
         struct sweep *todo;
-        unsigned n_todo;
+        unsigned n_todo; /* with the one in hand */
         bool ending;
         struct place clean[CLEAN_MAX];
         unsigned n_clean;
@@ -119,7 +120,6 @@ static void *sweeper_main(void *arg)
                         continue;
                 }
                 DL_DELETE(sweeper->todo, sweep);
-                sweeper->n_todo--;
                 clean = sweeper->n_clean < CLEAN_MAX && !sweeper->ending;
                 pthread_mutex_unlock(&sweeper->lock);
                 if (clean || sweep->name)
@@ -131,6 +131,7 @@ static void *sweeper_main(void *arg)
                         sweeper->clean[sweeper->n_clean++] = sweep->place;
                 else if (clean)
                         remove_place(sweeper, &sweep->place);
+                sweeper->n_todo--;
                 pthread_cond_signal(&sweeper->done);
                 free(sweep->name);
                 free(sweep);
@@ -331,12 +332,24 @@ static int make_place(struct scratch *scratch, struct place *place)
         return mkdirat(scratch->fd, results, 0700) < 0 || chown_to_user(scratch, results) < 0 ? errno : 0;
 }
 
+static bool is_nearly_full(int fd)
+{
+        struct statvfs fs;
+
+        return fstatvfs(fd, &fs) == 0 &&
+               (fs.f_bavail < fs.f_blocks / 10 || (fs.f_files && fs.f_favail < fs.f_files / 10));
+}
+
 int scratch_take(struct scratch *scratch, struct place *ret_place)
 {
         struct sweeper *sweeper = scratch->sweeper;
         bool found = false;
 
         pthread_mutex_lock(&sweeper->lock);
+        /* What earlier tasks left must not be what this one finds no room for. */
+        if (sweeper->n_todo && is_nearly_full(scratch->fd))
+                while (sweeper->n_todo)
+                        pthread_cond_wait(&sweeper->done, &sweeper->lock);
         if (sweeper->n_clean) {
                 *ret_place = sweeper->clean[--sweeper->n_clean];
                 found = true;
