@@ -12,6 +12,9 @@
 #include "crypt/envelope.h"
 
 #define LENGTH_BYTES 4 /* in front of each packed entry */
+/* Whoever shows one entry opens its whole chunk, so chunks are much smaller than they might be; a few large entries do
+ * not make them smaller still, since every chunk costs a message and a commit. */
+#define CHUNK_USUAL_BYTES 65536
 
 static void measure(struct entry_list *entries, uint64_t bytes)
 {
@@ -40,9 +43,10 @@ static uint64_t largest_group(const struct entry_list *entries, size_t k)
 
 uint64_t entry_list_per_chunk(const struct entry_list *entries)
 {
+        uint64_t average = entries->n ? spool_bytes(&entries->packed) / entries->n : 0;
         size_t k = ENTRY_GROUP_SIZES - 1;
 
-        while (k > 0 && largest_group(entries, k) > MSG_CHUNK_MAX)
+        while (k > 0 && (largest_group(entries, k) > MSG_CHUNK_MAX || average << k > CHUNK_USUAL_BYTES))
                 k--;
         return UINT64_C(1) << k;
 }

@@ -13,7 +13,7 @@
 #define ENTRY_MAX ((size_t)131072) /* bytes of an entry: one argument of a program cannot be longer */
 #define ENTRY_VALUES_MAX 256
 
-#define ENTRY_GROUP_SIZES 17 /* 1, 2, 4 … 65536 entries a chunk */
+#define ENTRY_GROUP_SIZES 13 /* 1, 2, 4 … 4096 entries a chunk */
 struct entry_list {
         struct spool packed;
         uint64_t n;
@@ -35,7 +35,7 @@ int entry_list_add(struct entry_list *entries, const char *const *values, size_t
                    struct err *err) MUST_CHECK;
 /* SHA-256 of all chunks together, in hex; once, when all entries are there. */
 void entry_list_sha256(struct entry_list *entries, char ret_hex[DIGEST_HEX_BYTES + 1]);
-/* The most entries a chunk may hold so that every chunk fits MSG_CHUNK_MAX; a power of two. */
+/* How many entries each chunk holds, a power of two: every chunk fits MSG_CHUNK_MAX, and the usual one is small. */
 uint64_t entry_list_per_chunk(const struct entry_list *entries);
 /* Append the next `most` entries (fewer at the end) as one chunk. After entry_list_rewind: from the first. */
 int entry_list_read_chunk(struct entry_list *entries, uint64_t most, struct buf *chunk,

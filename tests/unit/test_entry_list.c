@@ -39,13 +39,13 @@ static void check_chunks(struct entry_list *list)
         }
 }
 
-static void small_entries_make_large_chunks(void)
+static void small_entries_make_chunks_of_many(void)
 {
         struct entry_list list = ENTRY_LIST_EMPTY;
 
         for (int i = 0; i < 70000; i++)
                 add(&list, 5);
-        CU_ASSERT_EQUAL(entry_list_per_chunk(&list), 65536);
+        CU_ASSERT_EQUAL(entry_list_per_chunk(&list), 4096);
         check_chunks(&list);
         entry_list_done(&list);
 }
@@ -56,7 +56,12 @@ static void one_large_group_makes_all_chunks_smaller(void)
 
         for (int i = 0; i < 100; i++)
                 add(&list, i >= 40 && i < 56 ? ENTRY_MAX : 10);
-        /* 8 × (131072 + 4) is over a chunk, 4 are not */
+        CU_ASSERT_EQUAL(entry_list_per_chunk(&list), 2); /* 20 KiB on average, 64 KiB a chunk */
+        check_chunks(&list);
+        entry_list_done(&list);
+        for (int i = 0; i < 10000; i++)
+                add(&list, i >= 40 && i < 56 ? ENTRY_MAX : 10);
+        /* 8 × (131072 + 4) is over what a message holds, 4 are not */
         CU_ASSERT_EQUAL(entry_list_per_chunk(&list), 4);
         check_chunks(&list);
         entry_list_done(&list);
@@ -66,6 +71,8 @@ static void the_open_group_at_the_end_counts_too(void)
 {
         struct entry_list list = ENTRY_LIST_EMPTY;
 
+        for (int i = 0; i < 8192; i++)
+                add(&list, 1);
         for (int i = 0; i < 13; i++)
                 add(&list, ENTRY_MAX);
         CU_ASSERT_EQUAL(entry_list_per_chunk(&list), 4);
@@ -107,6 +114,6 @@ static void what_cannot_be_an_argument_is_refused(void)
         entry_list_done(&list);
 }
 
-UNIT_MAIN("entry_list", TEST(small_entries_make_large_chunks), TEST(one_large_group_makes_all_chunks_smaller),
-          TEST(the_open_group_at_the_end_counts_too), TEST(what_exceeds_memory_goes_through_a_file),
-          TEST(what_cannot_be_an_argument_is_refused))
+UNIT_MAIN("entry_list", TEST(small_entries_make_chunks_of_many),
+          TEST(one_large_group_makes_all_chunks_smaller), TEST(the_open_group_at_the_end_counts_too),
+          TEST(what_exceeds_memory_goes_through_a_file), TEST(what_cannot_be_an_argument_is_refused))

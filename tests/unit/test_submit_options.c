@@ -162,10 +162,10 @@ static void lists_multiply_and_pair(void)
         struct buf chunk = { 0 };
 
         GIVES("{\"name\":\"x\",\"type\":\"command\",\"args\":[\"x\",\"{}\"],\"entries\":3,\"entries_per_"
-              "chunk\":65536}",
+              "chunk\":4096}",
               "x", "{}", ":::", "a", "b", "c");
         GIVES("{\"name\":\"x\",\"type\":\"command\",\"args\":[\"x\",\"{}\"],\"entries\":6,\"entries_per_"
-              "chunk\":65536}",
+              "chunk\":4096}",
               "--", "x", "{}", ":::", "a", "b", ":::", "1", "2", "3");
         scene_run(&s, WORDS("x", "{1}{2}{3}", ":::", "a", "b", ":::+", "A", "B", ":::", "1", "2"));
         CU_ASSERT_EQUAL_FATAL(s.rc, 0);
@@ -217,14 +217,14 @@ static void entries_come_from_lines_tables_and_json(void)
         char *bad = write_file("bad", "{\"a\":1}\n{\"b\":1}\n");
 
         GIVES("{\"name\":\"x\",\"type\":\"command\",\"args\":[\"x\",\"{}\"],\"entries\":4,\"entries_per_"
-              "chunk\":65536}",
+              "chunk\":4096}",
               "--each-line", lines, "x", "{}");
         GIVES("{\"name\":\"x\",\"type\":\"command\",\"args\":[\"x\",\"{n}\"],\"entries\":2,\"entries_per_"
-              "chunk\":65536,"
+              "chunk\":4096,"
               "\"columns\":[\"name\",\"n\"]}",
               "--each-csv", csv, "x", "{n}");
         GIVES("{\"name\":\"x\",\"type\":\"command\",\"args\":[\"x\",\"{n}\"],\"entries\":2,\"entries_per_"
-              "chunk\":65536,"
+              "chunk\":4096,"
               "\"columns\":[\"name\",\"n\"]}",
               "--each-json", json, "x", "{n}");
         REFUSES(ERR_BAD_DATA, "line 2: ", "--each-json", bad, "x");
