@@ -4,6 +4,8 @@
  *                              prints "p50_us p99_us"
  *   drive_submit single N M    N no-op jobs of one task, M in a message; prints the microseconds until all of them
  *                              were acknowledged
+ *   drive_submit clients N C   N no-op jobs of one task by C clients at once, each one job after the other until it is
+ *                              acknowledged: prints the microseconds until all of them were
  *   drive_submit array N       one array of N no-op tasks: prints the microseconds until it was acknowledged, and its id
  *
  * The profile is $JOBMILL_PROFILE. */
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -115,6 +118,31 @@ static void measure_single(struct client *client, size_t n, size_t per_message)
         printf("%" PRId64 "\n", clock_mono_us() - start_us);
 }
 
+static void measure_clients(const struct profile *profile, size_t n, size_t n_clients)
+{
+        int64_t start_us = clock_mono_us();
+        int status;
+
+        for (size_t c = 0; c < n_clients; c++) {
+                if (fork() == 0) {
+                        struct err err = { 0 };
+                        struct client *client = client_open(profile, 10000, &err);
+
+                        if (!client)
+                                die(&err);
+                        for (size_t i = 0; i < n / n_clients; i++)
+                                submit(client, i, 1, NULL);
+                        client_free(client);
+                        _exit(0);
+                }
+        }
+        while (wait(&status) > 0) {
+                if (status != 0)
+                        exit(70);
+        }
+        printf("%" PRId64 "\n", clock_mono_us() - start_us);
+}
+
 static void measure_array(struct client *client, size_t n)
 {
         struct rec_array_part part = { .lo = 1, .has_lo = true, .hi = n, .has_hi = true };
@@ -135,10 +163,15 @@ int main(int argc, char **argv)
 
         if (!path || n == 0 || per_message == 0) {
                 fprintf(stderr, "usage: JOBMILL_PROFILE=FILE drive_submit latency N | single N PER_MESSAGE | "
-                                "array N\n");
+                                "clients N CLIENTS | array N\n");
                 return 64;
         }
         profile = profile_load(path, &err);
+        if (profile && strcmp(argv[1], "clients") == 0) {
+                measure_clients(profile, n, per_message);
+                profile_free(profile);
+                return 0;
+        }
         client = profile ? client_open(profile, 10000, &err) : NULL;
         if (!client)
                 die(&err);
