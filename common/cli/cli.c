@@ -226,3 +226,12 @@ int cli_flush(const struct cli *cli, int exit_code)
                 cli_note(cli, "write to stdout: %s", strerror(errno));
         return exit_code ? exit_code : err_exit_code(ERR_INTERNAL);
 }
+
+int cli_exit(int exit_code)
+{
+        fflush(NULL);
+#ifndef __SANITIZE_ADDRESS__
+        _exit(exit_code);
+#endif
+        return exit_code;
+}

@@ -50,6 +50,9 @@ int cli_check_text(const char *what, const char *text, size_t least, size_t most
 void cli_add_text(const struct cli *cli, struct buf *out, const char *text, size_t n);
 /* Write everything and check it: a full disk or a closed pipe is not a success. 0 or the exit code. */
 int cli_flush(const struct cli *cli, int exit_code);
+/* The end of main: everything is printed, nothing is on its way. Leaves at once, since taking the connection's threads
+ * down in order takes as long as a request; sanitizer builds take the long way and look for leaks. */
+int cli_exit(int exit_code);
 int cli_write(const void *bytes, size_t n, struct err *err) MUST_CHECK;
 
 /* Ctrl-C and TERM while waiting: from here on they set a flag and interrupt whatever sleeps. */

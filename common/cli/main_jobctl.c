@@ -166,7 +166,7 @@ static int run_command(const struct line *line, int n, char *const *words)
         if (opt_answer(&opts))
                 return 0;
         cli_init(&cli, "jobctl", &opts);
-        return line->command->run(&cli);
+        return cli_exit(line->command->run(&cli));
 }
 
 static bool has_word(int n, char *const *words, const char *word)

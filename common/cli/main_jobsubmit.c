@@ -148,5 +148,5 @@ int main(int argc, char **argv)
         submit.opts = &opts;
         code = submit_and_wait(&submit);
         submit_done(&submit);
-        return code;
+        return cli_exit(code);
 }
