@@ -28,13 +28,12 @@ static int put_tags(struct store_writer *writer, struct db *db, struct job_id jo
                 if (store_put_sealed(writer, db, ROWS_TAG, &place, spec->tags[i], n, err) < 0)
                         return -1;
         }
-        return store_row_added(writer, db, ROWS_TAG, err);
+        return 0;
 }
 
-static void put_numbers(struct db_args *args, const struct store_job_new *job,
-                        const struct rec_job_spec *spec)
+static void put_numbers(struct db_args *args, const struct store_job_new *job, const struct job_state *state)
 {
-        const struct job_state *state = &job->state;
+        const struct rec_job_spec *spec = &job->spec->spec;
 
         db_put_u64(args, job->job.n);
         db_put_u64(args, job->owner.n);
@@ -103,23 +102,31 @@ static int put_sealed_parts(struct store_writer *writer, struct db *db, const st
         return store_put_sealed(writer, db, ROWS_JOB, &whole, json.bytes, json.n, err);
 }
 
-int store_job_new(struct store_writer *writer, struct db *db, const struct store_job_new *job,
-                  struct err *err)
+int store_job_new(struct store_writer *writer, const struct store_job_new *job, struct err *err)
 {
-        struct db_args *submission = &writer->rows[ROWS_SUBMISSION];
-        uint8_t wrapped[WRAPPED_KEY_BYTES];
+        struct store_slot *slot = store_slot(writer, job->job);
         struct data_key key;
 
-        if (store_keys_make(writer->keys, job->job.n, &key, wrapped, err) < 0)
+        if (store_keys_make(writer->keys, job->job.n, &key, slot->wrapped, err) < 0)
                 return -1;
         explicit_bzero(&key, sizeof(key));
+        slot->fresh = job;
+        slot->state = job->state;
+        writer->n_fresh++;
+        return 0;
+}
+
+int store_put_job(struct store_writer *writer, struct db *db, const struct store_slot *slot, struct err *err)
+{
+        const struct store_job_new *job = slot->fresh;
+        struct db_args *submission = &writer->rows[ROWS_SUBMISSION];
+
         db_put_u64(submission, job->owner.n);
         db_put_bytes(submission, job->key_hash, sizeof(job->key_hash));
         db_put_bytes(submission, job->digest, sizeof(job->digest));
         db_put_u64(submission, job->job.n);
-        put_numbers(&writer->rows[ROWS_JOB], job, &job->spec->spec);
-        if (put_sealed_parts(writer, db, job, wrapped, err) < 0 ||
-            store_row_added(writer, db, ROWS_JOB, err) < 0)
+        put_numbers(&writer->rows[ROWS_JOB], job, &slot->state);
+        if (put_sealed_parts(writer, db, job, slot->wrapped, err) < 0)
                 return -1;
         return put_tags(writer, db, job->job, job->owner, &job->spec->spec, err);
 }

@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include <uthash.h>
-
 #include "base/xalloc.h"
 
 struct rows_def {
@@ -23,12 +21,6 @@ static const struct rows_def DEFS[ROWS_COUNT] = {
 #undef STORE_ROWS
 };
 
-struct counts_slot {
-        uint64_t job;
-        struct job_state state;
-        UT_hash_handle hh;
-};
-
 void store_writer_init(struct store_writer *writer, const struct keyring *keyring)
 {
         *writer = (struct store_writer){ .keyring = keyring,
@@ -38,14 +30,30 @@ void store_writer_init(struct store_writer *writer, const struct keyring *keyrin
                 db_args_init(&writer->rows[i], DEFS[i].spec);
 }
 
-static void forget_counts(struct store_writer *writer)
+static void forget_slot(struct store_writer *writer, struct store_slot *slot)
 {
-        struct counts_slot *slot, *tmp;
+        HASH_DEL(writer->slots, slot);
+        free(slot);
+}
 
-        HASH_ITER (hh, writer->counts, slot, tmp) {
-                HASH_DEL(writer->counts, slot);
-                free(slot);
+static void forget_slots(struct store_writer *writer)
+{
+        while (writer->slots)
+                forget_slot(writer, writer->slots);
+        writer->n_fresh = 0;
+}
+
+struct store_slot *store_slot(struct store_writer *writer, struct job_id job)
+{
+        struct store_slot *slot;
+
+        HASH_FIND(hh, writer->slots, &job.n, sizeof(job.n), slot);
+        if (!slot) {
+                slot = xcalloc(1, sizeof(*slot));
+                slot->job = job.n;
+                HASH_ADD(hh, writer->slots, job, sizeof(slot->job), slot);
         }
+        return slot;
 }
 
 void store_writer_reset(struct store_writer *writer)
@@ -53,12 +61,12 @@ void store_writer_reset(struct store_writer *writer)
         for (size_t i = 0; i < ROWS_COUNT; i++)
                 db_args_clear(&writer->rows[i]);
         writer->n_ended = 0;
-        forget_counts(writer);
+        forget_slots(writer);
 }
 
 void store_writer_done(struct store_writer *writer)
 {
-        forget_counts(writer);
+        forget_slots(writer);
         for (size_t i = 0; i < ROWS_COUNT; i++)
                 db_args_done(&writer->rows[i]);
         free(writer->ended);
@@ -91,10 +99,36 @@ static int flush_rows(struct store_writer *writer, struct db *db, enum store_row
         return def->each ? check_matched(def->statement, matched, n * def->each, err) : 0;
 }
 
+/* New jobs become rows with the newest counts that the batch has of them so far. */
+static int settle_jobs(struct store_writer *writer, struct db *db, struct err *err)
+{
+        struct store_slot *slot, *tmp;
+
+        HASH_ITER (hh, writer->slots, slot, tmp) {
+                if (!slot->fresh)
+                        continue;
+                if (store_put_job(writer, db, slot, err) < 0)
+                        return -1;
+                forget_slot(writer, slot);
+                if (db_args_weight(&writer->rows[ROWS_JOB]) + db_args_weight(&writer->rows[ROWS_TAG]) <
+                    ROWS_WEIGHT_MAX)
+                        continue;
+                for (size_t i = ROWS_SUBMISSION; i <= ROWS_TAG; i++)
+                        if (flush_rows(writer, db, (enum store_rows)i, err) < 0)
+                                return -1;
+        }
+        writer->n_fresh = 0;
+        return 0;
+}
+
+static void put_counts(struct store_writer *writer);
+
 int store_flush_upto(struct store_writer *writer, struct db *db, enum store_rows last, struct err *err)
 {
+        if (writer->n_fresh && settle_jobs(writer, db, err) < 0)
+                return -1;
         if (last >= ROWS_COUNTS)
-                store_put_counts(writer);
+                put_counts(writer);
         for (size_t i = 0; i <= (size_t)last; i++)
                 if (flush_rows(writer, db, (enum store_rows)i, err) < 0)
                         return -1;
@@ -138,19 +172,6 @@ int store_write_now(struct db *db, const char *statement, struct db_args *args, 
 }
 
 /* ------------------------------------------------------------------ counts: only the newest of a job is written */
-void store_job_counts(struct store_writer *writer, const struct job_state *state)
-{
-        struct counts_slot *slot;
-
-        HASH_FIND(hh, writer->counts, &state->job.n, sizeof(state->job.n), slot);
-        if (!slot) {
-                slot = xcalloc(1, sizeof(*slot));
-                slot->job = state->job.n;
-                HASH_ADD(hh, writer->counts, job, sizeof(slot->job), slot);
-        }
-        slot->state = *state;
-}
-
 static void put_state(struct db_args *args, const struct job_state *state)
 {
         db_put_u64(args, state->job.n);
@@ -176,11 +197,11 @@ static void put_state(struct db_args *args, const struct job_state *state)
         db_put_u64(args, state->floor_epoch);
 }
 
-void store_put_counts(struct store_writer *writer)
+static void put_counts(struct store_writer *writer)
 {
-        for (const struct counts_slot *slot = writer->counts; slot; slot = slot->hh.next)
+        for (const struct store_slot *slot = writer->slots; slot; slot = slot->hh.next)
                 put_state(&writer->rows[ROWS_COUNTS], &slot->state);
-        forget_counts(writer);
+        forget_slots(writer);
 }
 
 /* ------------------------------------------------------------------ */
@@ -211,7 +232,7 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
 {
         switch (op->kind) {
         case STORE_JOB_NEW:
-                return store_job_new(writer, db, &op->u.job_new, err);
+                return store_job_new(writer, &op->u.job_new, err);
         case STORE_JOB_CHUNK:
                 return store_job_chunk(writer, db, &op->u.chunk, err);
         case STORE_JOB_LIVE:
@@ -222,7 +243,7 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
                 return store_job_spec(writer, db, op->u.job_spec.job, op->u.job_spec.owner,
                                       &op->u.job_spec.spec->spec, err);
         case STORE_JOB_COUNTS:
-                store_job_counts(writer, &op->u.counts);
+                store_slot(writer, op->u.counts.job)->state = op->u.counts;
                 return 0;
         case STORE_TASKS_NEW:
                 return store_tasks_new(writer, db, &op->u.tasks_new, err);

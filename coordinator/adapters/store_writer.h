@@ -8,6 +8,8 @@
 #include "core/store_op.h"
 #include "crypt/envelope.h"
 
+#include <uthash.h>
+
 enum store_rows {
 #define STORE_ROWS(name, statement, spec, each) ROWS_##name,
 #include "adapters/store_rows.def"
@@ -15,14 +17,23 @@ enum store_rows {
         ROWS_COUNT
 };
 
-struct counts_slot;
+/* A job that this batch has something to write of beside its tasks. */
+struct store_slot {
+        uint64_t job;
+        struct job_state state; /* the newest */
+        const struct store_job_new
+                *fresh; /* its row is still to be made, with that state; NULL: it is there */
+        uint8_t wrapped[WRAPPED_KEY_BYTES];
+        UT_hash_handle hh;
+};
 
 struct store_writer {
         const struct keyring *keyring;
         struct sealer *sealer;
         struct store_keys *keys;
         struct db_args rows[ROWS_COUNT];
-        struct counts_slot *counts; /* the newest JOB_COUNTS of each job; hash */
+        struct store_slot *slots; /* hash, in the order in which the jobs came */
+        size_t n_fresh;
         struct store_span { /* tasks whose end is gathered and not yet written */
                 uint64_t job, lo, hi;
         } * ended;
@@ -57,16 +68,17 @@ int store_put_sealed(struct store_writer *writer, struct db *db, enum store_rows
 int store_write_now(struct db *db, const char *statement, struct db_args *args, uint64_t each,
                     struct err *err) MUST_CHECK;
 
-int store_job_new(struct store_writer *writer, struct db *db, const struct store_job_new *job,
-                  struct err *err) MUST_CHECK;
+int store_job_new(struct store_writer *writer, const struct store_job_new *job, struct err *err) MUST_CHECK;
 int store_job_chunk(struct store_writer *writer, struct db *db, const struct store_chunk *chunk,
                     struct err *err) MUST_CHECK;
 int store_job_live(struct store_writer *writer, struct db *db, struct job_id job, struct err *err) MUST_CHECK;
 int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job, struct err *err) MUST_CHECK;
 int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job, struct principal_id owner,
                    const struct rec_job_spec *spec, struct err *err) MUST_CHECK;
-void store_job_counts(struct store_writer *writer, const struct job_state *state);
-void store_put_counts(struct store_writer *writer); /* gathered counts become rows */
+/* A new job's rows, gathered from its slot. */
+int store_put_job(struct store_writer *writer, struct db *db, const struct store_slot *slot,
+                  struct err *err) MUST_CHECK;
+struct store_slot *store_slot(struct store_writer *writer, struct job_id job); /* made if new */
 
 int store_tasks_new(struct store_writer *writer, struct db *db, const struct store_tasks_new *tasks,
                     struct err *err) MUST_CHECK;

@@ -127,6 +127,38 @@ static void the_newest_counts_of_a_batch_are_written(void)
         scene_done(&s);
 }
 
+static void new_jobs_of_a_batch_have_their_newest_counts(void)
+{
+        struct scene s = scene_opened();
+        struct store_batch batch = { 0 };
+        CLEANUP_BUF struct buf spec = { 0 };
+
+        buf_add_str(&spec, "{\"type\":\"echo\",\"name\":\"n\",\"tags\":[\"a=b\"],\"args\":[\"0\"");
+        for (int i = 0; i < 4000; i++)
+                buf_addf(&spec, ",\"%d\"", i);
+        buf_add_str(&spec, "]}");
+        for (uint64_t job = 1; job <= 500; job++) { /* more than one packet carries */
+                add_job(&batch, job, ALICE, 1, spec.bytes);
+                add_tasks(&batch, job, ALICE, 1, 1, 1);
+                if (job % 2)
+                        add(&batch, STORE_JOB_COUNTS)->u.counts =
+                                (struct job_state){ .job = { job },
+                                                    .status = TASK_STATUS_QUEUED,
+                                                    .queued = 1,
+                                                    .mark = 1,
+                                                    .materialised = 1 };
+        }
+        CU_ASSERT_TRUE(commit(&s, &batch));
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Jobs WHERE mark = 1 AND materialised = 1 AND job_id % 2 = 1",
+                  250);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Jobs WHERE mark = 0 AND queued = 1 AND job_id % 2 = 0", 250);
+        EQUAL_SQL(&s,
+                  "SELECT COUNT(*) FROM Jobs j JOIN Submissions s USING (job_id) JOIN JobTags t USING "
+                  "(job_id) JOIN Tasks k USING (job_id)",
+                  500);
+        scene_done(&s);
+}
+
 static void a_changed_description_is_sealed_again(void)
 {
         struct scene s = scene_opened();
@@ -681,9 +713,10 @@ static void ten_thousand_operations_are_one_transaction(void)
 
 UNIT_MAIN("store", TEST(a_job_is_written_sealed_and_its_tasks_are_made),
           TEST(new_rows_follow_first_step_and_number), TEST(a_loading_job_becomes_live_or_is_dropped_whole),
-          TEST(the_newest_counts_of_a_batch_are_written), TEST(a_changed_description_is_sealed_again),
-          TEST(ends_are_written_alike_as_ranges_and_as_rows), TEST(a_final_task_is_never_written_again),
-          TEST(the_end_of_a_task_without_a_row_is_stale), TEST(a_state_goes_to_unfinished_tasks_only),
+          TEST(the_newest_counts_of_a_batch_are_written), TEST(new_jobs_of_a_batch_have_their_newest_counts),
+          TEST(a_changed_description_is_sealed_again), TEST(ends_are_written_alike_as_ranges_and_as_rows),
+          TEST(a_final_task_is_never_written_again), TEST(the_end_of_a_task_without_a_row_is_stale),
+          TEST(a_state_goes_to_unfinished_tasks_only),
           TEST(operations_on_one_task_keep_their_order_within_a_batch),
           TEST(a_new_round_keeps_the_old_end_and_leaves_successes),
           TEST(data_files_events_and_workers_are_written_once_and_sealed),
