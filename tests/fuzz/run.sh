@@ -31,16 +31,16 @@ for target in "${targets[@]}"; do
 done
 mkdir -p $out
 env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory -j2 B=$out CC=$cc WARN= SAN= FAILPOINTS= CFLAGS="${flags[*]}" \
-        $out/lib/libcommon.a "${core[@]}" >$out/build.log 2>&1 || { cat $out/build.log && exit 1; }
+        $out/lib/libcli.a $out/lib/libcommon.a "${core[@]}" >$out/build.log 2>&1 || { cat $out/build.log && exit 1; }
 
 build_one() { # TARGET
         local source=tests/fuzz/fuzz_$1.c program=$out/fuzz_$1
         local objects=() object new=0
         ! needs_core "$1" || objects=("${core[@]}")
-        for object in "$source" "${objects[@]}" $out/lib/libcommon.a; do [ "$program" -nt "$object" ] || new=1; done
+        for object in "$source" "${objects[@]}" $out/lib/lib{cli,common}.a; do [ "$program" -nt "$object" ] || new=1; done
         [ $new -eq 1 ] || return 0
         $cc -std=gnu11 -D_GNU_SOURCE "${flags[@]}" -fsanitize=fuzzer -I. -Icommon -Icoordinator -Itests/sim "$source" \
-                "${objects[@]}" $out/lib/libcommon.a -lczmq -lzmq -ljson-c -lcrypto -lz -lpthread -o "$program"
+                "${objects[@]}" $out/lib/libcli.a $out/lib/libcommon.a -lczmq -lzmq -ljson-c -lcrypto -lz -lpthread -o "$program"
 }
 
 # Words that a blind search would need long to find: all names and words of the protocol.
