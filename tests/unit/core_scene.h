@@ -1,0 +1,773 @@
+/* A scene for the coordinator's core: people, workers, and a store that commits when the test says so. No sockets, no
+ * database, no sleeping. Session 1 is alice, 2 bob, 3 the operator oscar; worker i speaks on session 100 + i. */
+#ifndef TESTS_CORE_SCENE_H
+#define TESTS_CORE_SCENE_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "core/core.h"
+#include "unit.h"
+
+#define SCENE_LEASE_MS 30000
+#define SCENE_ROWS 4096
+#define SCENE_JOBS 64
+#define SCENE_GRANTS 512
+
+enum { ALICE = 1, BOB = 2, OSCAR = 3 };
+
+struct scene_row {
+        uint64_t job, index;
+        struct store_task_state now;
+        uint64_t end_nonce;
+        bool final;
+};
+struct scene_grant { /* as a worker was told */
+        unsigned worker;
+        uint64_t job, lo, hi, attempt, nonce, epoch;
+        char entry[64]; /* the first of it */
+};
+struct scene {
+        struct core *core;
+        int64_t mono_us, wall_us;
+        uint64_t random, epoch, next_id;
+        struct store_op *ops; /* of the open batch, with their order */
+        struct fact facts[4096];
+        size_t n_facts;
+        struct effect sends[512]; /* on commit */
+        size_t n_sends;
+        /* the store */
+        struct scene_row rows[SCENE_ROWS];
+        size_t n_rows;
+        struct store_job_new jobs[SCENE_JOBS]; /* their specs are ours */
+        size_t n_jobs;
+        struct store_worker workers[16];
+        size_t n_workers;
+        size_t n_events, n_attempts, n_data, n_visible;
+        char last_event[32];
+        struct store_find_job ended[8]; /* what the store says of jobs that are not in memory */
+        size_t n_ended;
+        bool account_exists;
+        /* what was said */
+        struct scene_grant grants[SCENE_GRANTS];
+        size_t n_grants;
+        struct msg *last[256]; /* the last message to a session; owned */
+        unsigned n_said[256];
+        unsigned n_stops;
+        enum task_reason stop_reason;
+        struct job_id loads[8];
+        bool load_is_round[8];
+        uint32_t load_chunk[8];
+        size_t n_loads;
+        unsigned n_reads;
+        bool stopped;
+};
+
+static inline void scene_step(struct scene *s, struct event *event);
+
+static inline const char *scene_key(uint32_t principal)
+{
+        static char keys[64][41];
+
+        snprintf(keys[principal], sizeof(keys[0]), "%040u", principal);
+        return keys[principal];
+}
+
+static inline struct scene_row *scene_row(struct scene *s, uint64_t job, uint64_t index)
+{
+        for (size_t i = 0; i < s->n_rows; i++) {
+                if (s->rows[i].job == job && s->rows[i].index == index)
+                        return &s->rows[i];
+        }
+        return NULL;
+}
+
+static inline enum task_status scene_status(struct scene *s, uint64_t job, uint64_t index)
+{
+        const struct scene_row *row = scene_row(s, job, index);
+
+        return row ? row->now.status : 0;
+}
+
+static inline struct store_job_new *scene_job(struct scene *s, uint64_t job)
+{
+        for (size_t i = 0; i < s->n_jobs; i++) {
+                if (s->jobs[i].job.n == job)
+                        return &s->jobs[i];
+        }
+        return NULL;
+}
+
+static inline enum task_status scene_job_status(struct scene *s, uint64_t job)
+{
+        return scene_job(s, job) ? scene_job(s, job)->state.status : 0;
+}
+
+/* ------------------------------------------------------------------ the store */
+
+static inline void scene_task_rows(struct scene *s, const struct store_op *op)
+{
+        const struct store_task_state *state = &op->u.task_state;
+        const struct store_task_end *end = &op->u.task_end;
+        bool is_end = op->kind == STORE_TASK_END;
+        const struct range *list = is_end ? end->indexes : state->indexes;
+        size_t n = is_end ? end->n_indexes : state->n_indexes;
+
+        for (size_t r = 0; r < n; r++) {
+                for (uint64_t i = list[r].lo; i <= list[r].hi; i++) {
+                        struct scene_row *row = scene_row(s, is_end ? end->job.n : state->job.n, i);
+
+                        CU_ASSERT_FATAL(row != NULL);
+                        CU_ASSERT_FALSE(row->final);
+                        if (!is_end) {
+                                row->now = *state;
+                                continue;
+                        }
+                        row->final = true;
+                        row->end_nonce = end->nonce;
+                        row->now.status = end->status;
+                        row->now.reason = end->reason;
+                        row->now.attempt = end->attempt;
+                        row->now.tries = end->tries;
+                        row->now.crashes = end->crashes;
+                }
+        }
+}
+
+static inline void scene_new_rows(struct scene *s, const struct store_tasks_new *new)
+{
+        for (uint64_t i = 0; i < new->n && s->n_rows < SCENE_ROWS; i++) {
+                struct scene_row *row = &s->rows[s->n_rows++];
+
+                memset(row, 0, sizeof(*row));
+                row->job = new->job.n;
+                row->index = new->first + i *new->step;
+                row->now.status = new->status;
+        }
+}
+
+static inline void scene_round(struct scene *s, const struct store_round *round)
+{
+        for (size_t r = 0; r < round->n_indexes; r++) {
+                for (uint64_t i = round->indexes[r].lo; i <= round->indexes[r].hi; i++) {
+                        struct scene_row *row = scene_row(s, round->job.n, i);
+
+                        CU_ASSERT_FATAL(row != NULL && row->final);
+                        row->final = false;
+                        row->now.status = TASK_STATUS_QUEUED;
+                        row->now.tries = row->now.crashes = 0;
+                }
+        }
+}
+
+static inline void scene_answer(struct scene *s, struct store_op *op)
+{
+        if (op->kind == STORE_FIND_KEY) {
+                struct store_find_key *ask = &op->u.find_key;
+
+                for (size_t i = 0; i < s->n_jobs; i++) {
+                        if (s->jobs[i].owner.n != ask->owner.n ||
+                            memcmp(s->jobs[i].key_hash, ask->key_hash, 16) != 0)
+                                continue;
+                        ask->job = s->jobs[i].job;
+                        memcpy(ask->digest, s->jobs[i].digest, 32);
+                        ask->tasks = s->jobs[i].tasks;
+                        ask->loading = s->jobs[i].loading;
+                }
+        } else if (op->kind == STORE_FIND_JOB) {
+                const struct store_job_new *job = scene_job(s, op->u.find_job.job.n);
+
+                for (size_t i = 0; i < s->n_ended; i++) {
+                        if (s->ended[i].job.n == op->u.find_job.job.n)
+                                op->u.find_job = s->ended[i];
+                }
+                if (job && !job->loading) {
+                        op->u.find_job.found = true;
+                        op->u.find_job.owner = job->owner;
+                        op->u.find_job.status = job->state.status;
+                        op->u.find_job.tasks = job->tasks;
+                }
+        } else if (op->kind == STORE_WAS_ENDED) {
+                const struct scene_row *row = scene_row(s, op->u.was_ended.job.n, op->u.was_ended.index);
+
+                op->answer = row && row->final && row->end_nonce == op->u.was_ended.nonce;
+        } else if (op->kind == STORE_FIND_ACCOUNT) {
+                op->answer = s->account_exists;
+        }
+}
+
+static inline void scene_put_worker(struct scene *s, const struct store_worker *row)
+{
+        size_t i = 0;
+
+        while (i < s->n_workers && s->workers[i].worker.n != row->worker.n)
+                i++;
+        if (i == s->n_workers)
+                s->n_workers++;
+        s->workers[i] =
+                (struct store_worker){ .worker = row->worker, .state = row->state, .slots = row->slots };
+}
+
+static inline void scene_apply(struct scene *s, struct store_op *op)
+{
+        if (op->kind == STORE_JOB_NEW) {
+                s->jobs[s->n_jobs] = op->u.job_new;
+                s->jobs[s->n_jobs++].spec = job_spec_dup(&op->u.job_new.spec->spec);
+        } else if (op->kind == STORE_JOB_LIVE) {
+                scene_job(s, op->u.job.n)->loading = false;
+        } else if (op->kind == STORE_JOB_SPEC) {
+                struct store_job_new *job = scene_job(s, op->u.job_spec.job.n);
+
+                job_spec_free(job->spec);
+                job->spec = job_spec_dup(&op->u.job_spec.spec->spec);
+        } else if (op->kind == STORE_JOB_COUNTS) {
+                scene_job(s, op->u.counts.job.n)->state = op->u.counts;
+        } else if (op->kind == STORE_TASKS_NEW) {
+                scene_new_rows(s, &op->u.tasks_new);
+        } else if (op->kind == STORE_TASK_STATE || op->kind == STORE_TASK_END) {
+                scene_task_rows(s, op);
+        } else if (op->kind == STORE_ROUND) {
+                scene_round(s, &op->u.round);
+        } else if (op->kind == STORE_WORKER) {
+                scene_put_worker(s, &op->u.worker);
+        } else if (op->kind == STORE_EVENT) {
+                s->n_events++;
+                memcpy(s->last_event, op->u.event.kind, sizeof(s->last_event));
+        }
+        s->n_attempts += op->kind == STORE_ATTEMPT;
+        s->n_data += op->kind == STORE_DATA;
+        s->n_visible += op->kind == STORE_VISIBLE;
+        scene_answer(s, op);
+}
+
+/* ------------------------------------------------------------------ what the core does */
+
+static inline void scene_hear_run(struct scene *s, unsigned worker, const struct msg_run *run)
+{
+        for (size_t g = 0; g < run->n_grants; g++) {
+                const struct rec_grant *grant = &run->grants[g];
+
+                for (size_t r = 0; r < grant->n_ranges; r++) {
+                        struct scene_grant *told = &s->grants[s->n_grants++];
+
+                        CU_ASSERT_FATAL(s->n_grants < SCENE_GRANTS);
+                        *told = (struct scene_grant){ .worker = worker,
+                                                      .job = grant->job,
+                                                      .lo = grant->ranges[r].lo,
+                                                      .hi = grant->ranges[r].hi,
+                                                      .attempt = grant->attempt,
+                                                      .nonce = grant->nonce,
+                                                      .epoch = run->epoch };
+                        if (grant->n_entries > 0)
+                                strncpy(told->entry, grant->entries[0], sizeof(told->entry) - 1);
+                }
+        }
+}
+
+static inline void scene_hear(struct scene *s, struct effect *effect)
+{
+        uint64_t session = effect->u.send.to.n;
+        bool worker = session >= 100;
+        struct shared_bytes *body = effect->u.send.body;
+        uint64_t id;
+        struct err err;
+        struct msg *msg =
+                msg_decode(worker ? MSG_S2W : MSG_S2C, effect->u.send.header.bytes, effect->u.send.header.n,
+                           body ? body->bytes : NULL, body ? body->n : 0, &id, &err);
+
+        CU_ASSERT_FATAL(msg != NULL);
+        if (msg->kind == MSG_run)
+                scene_hear_run(s, (unsigned)session - 100, &msg->u.run);
+        if (msg->kind == MSG_stop) {
+                s->n_stops++;
+                s->stop_reason = msg->u.stop.reason;
+        }
+        msg_free(s->last[session]);
+        s->last[session] = msg;
+        s->n_said[session]++;
+}
+
+static inline void scene_carry_out(struct scene *s, struct effects *effects)
+{
+        for (size_t i = 0; i < effects->n; i++) {
+                struct effect *effect = &effects->list[i];
+                struct store_op **end = &s->ops;
+
+                if (effect->kind == EFFECT_STORE) {
+                        while (*end)
+                                end = &(*end)->next;
+                        *end = STEAL(effect->u.store);
+                } else if (effect->kind == EFFECT_FACT) {
+                        s->facts[s->n_facts++] = effect->u.fact;
+                } else if (effect->kind == EFFECT_SEND_NOW) {
+                        scene_hear(s, effect);
+                } else if (effect->kind == EFFECT_SEND_ON_COMMIT) {
+                        s->sends[s->n_sends++] = *effect;
+                        memset(&effect->u.send, 0, sizeof(effect->u.send));
+                } else if (effect->kind == EFFECT_LOAD) {
+                        s->loads[s->n_loads] = effect->u.load.job;
+                        s->load_is_round[s->n_loads] = effect->u.load.round;
+                        s->load_chunk[s->n_loads++] = effect->u.load.chunk;
+                } else if (effect->kind == EFFECT_READ) {
+                        s->n_reads++;
+                } else if (effect->kind == EFFECT_STOP) {
+                        s->stopped = true;
+                }
+        }
+        effects_done(effects);
+}
+
+static inline void scene_step(struct scene *s, struct event *event)
+{
+        struct effects effects = { 0 };
+
+        event->mono_us = s->mono_us;
+        event->wall_us = s->wall_us;
+        event->random = s->random = s->random * UINT64_C(6364136223846793005) + 12345;
+        core_step(s->core, event, &effects);
+        scene_carry_out(s, &effects);
+}
+
+/* The open batch commits: then what was said on commit, then its facts. Until nothing is open. */
+static inline void scene_commit(struct scene *s)
+{
+        while (s->ops || s->n_facts > 0 || s->n_sends > 0 || core_dirty(s->core)) {
+                struct effects effects = { 0 };
+                struct fact facts[4096];
+                struct store_op *ops, *op;
+                size_t n_facts;
+
+                core_flush(s->core, &effects);
+                scene_carry_out(s, &effects);
+                ops = STEAL(s->ops);
+                n_facts = s->n_facts;
+                memcpy(facts, s->facts, n_facts * sizeof(*facts));
+                s->n_facts = 0;
+                for (op = ops; op; op = op->next)
+                        scene_apply(s, op);
+                for (size_t i = 0; i < s->n_sends; i++) {
+                        scene_hear(s, &s->sends[i]);
+                        buf_done(&s->sends[i].u.send.header);
+                        shared_bytes_unref(s->sends[i].u.send.body);
+                }
+                s->n_sends = 0;
+                for (size_t i = 0; i < n_facts; i++) {
+                        struct event event = { .kind = EVENT_FACT };
+
+                        event.u.fact.fact = facts[i];
+                        event.u.fact.answer = facts[i].op ? facts[i].op->answer : 0;
+                        scene_step(s, &event);
+                }
+                while ((op = ops)) {
+                        ops = op->next;
+                        store_op_free(op);
+                }
+        }
+}
+
+static inline void scene_drop_batch(struct scene *s)
+{
+        struct store_op *op;
+
+        while ((op = s->ops)) {
+                s->ops = op->next;
+                store_op_free(op);
+        }
+        for (size_t i = 0; i < s->n_sends; i++) {
+                buf_done(&s->sends[i].u.send.header);
+                shared_bytes_unref(s->sends[i].u.send.body);
+        }
+        s->n_sends = s->n_facts = 0;
+}
+
+static inline void scene_pass_ms(struct scene *s, int64_t ms)
+{
+        struct event event = { .kind = EVENT_TICK };
+
+        /* In steps, as a running coordinator sees it: a leap would say that it had been stopped. */
+        while (ms > 0) {
+                int64_t part = MIN(ms, INT64_C(1000));
+
+                s->mono_us += part * US_PER_MS;
+                s->wall_us += part * US_PER_MS;
+                ms -= part;
+                scene_step(s, &event);
+        }
+        scene_commit(s);
+}
+
+/* ------------------------------------------------------------------ beginning and end */
+
+static inline void scene_person(struct scene *s, uint32_t number, const char *name, bool is_worker,
+                                uint32_t role)
+{
+        struct event event = { .kind = EVENT_REPLAY_PRINCIPAL };
+
+        event.u.principal.principal.n = number;
+        strcpy(event.u.principal.name, name);
+        event.u.principal.is_worker = is_worker;
+        event.u.principal.active = true;
+        scene_step(s, &event);
+        event = (struct event){ .kind = EVENT_REPLAY_KEY };
+        event.u.key.key = number;
+        event.u.key.principal.n = number;
+        event.u.key.is_worker = is_worker;
+        strcpy(event.u.key.public_key, scene_key(number));
+        scene_step(s, &event);
+        event = (struct event){ .kind = EVENT_REPLAY_MEMBER };
+        event.u.member.role = role;
+        event.u.member.principal.n = number;
+        scene_step(s, &event);
+}
+
+static inline void scene_role(struct scene *s, uint32_t number, const char *name)
+{
+        struct event event = { .kind = EVENT_REPLAY_ROLE };
+
+        event.u.role.role = number;
+        strcpy(event.u.role.name, name);
+        scene_step(s, &event);
+}
+
+static inline void scene_grant_right(struct scene *s, uint32_t role, enum permission permission,
+                                     enum scope scope)
+{
+        struct event event = { .kind = EVENT_REPLAY_GRANT };
+
+        event.u.grant.role = role;
+        event.u.grant.permission = permission;
+        event.u.grant.scope = scope;
+        strcpy(event.u.grant.type, "*");
+        scene_step(s, &event);
+}
+
+/* Roles as shipped, as far as the tests need them: 1 admin, 2 submitter, 3 operator, 6 worker. */
+static inline void scene_people(struct scene *s)
+{
+        char name[16];
+
+        scene_role(s, 1, "admin");
+        scene_role(s, 2, "submitter");
+        scene_role(s, 3, "operator");
+        scene_role(s, 6, "worker");
+        for (int permission = PERMISSION_JOB_SUBMIT; permission <= PERMISSION_EVENT_READ; permission++)
+                scene_grant_right(s, 2, (enum permission)permission, SCOPE_OWN);
+        scene_grant_right(s, 3, PERMISSION_JOB_READ, SCOPE_ANY);
+        scene_grant_right(s, 3, PERMISSION_JOB_ACT, SCOPE_ANY);
+        scene_grant_right(s, 3, PERMISSION_QUEUE_ACT, SCOPE_ANY);
+        scene_grant_right(s, 3, PERMISSION_WORKER_ACT, SCOPE_ANY);
+        scene_grant_right(s, 1, PERMISSION_USER_ADMIN, SCOPE_ANY);
+        scene_grant_right(s, 1, PERMISSION_ROLE_GRANT, SCOPE_ANY);
+        scene_grant_right(s, 6, PERMISSION_WORKER_RUN, SCOPE_ANY);
+        scene_person(s, ALICE, "alice", false, 2);
+        scene_person(s, BOB, "bob", false, 2);
+        scene_person(s, OSCAR, "oscar", false, 3);
+        scene_person(s, 4, "root", false, 1);
+        for (uint32_t i = 0; i < 4; i++) {
+                snprintf(name, sizeof(name), "w%u", i);
+                scene_person(s, 10 + i, name, true, 6);
+        }
+}
+
+static inline void scene_replay_jobs(struct scene *s)
+{
+        for (size_t i = 0; i < s->n_jobs; i++) {
+                struct event event = { .kind = EVENT_REPLAY_JOB };
+                const struct store_job_new *job = &s->jobs[i];
+
+                if (job->state.ended_us != 0)
+                        continue;
+                event.u.job.job = *job;
+                event.u.job.job.spec = job_spec_dup(&job->spec->spec);
+                scene_step(s, &event);
+                job_spec_free(event.u.job.job.spec);
+                for (size_t k = 0; k < s->n_rows; k++) {
+                        const struct scene_row *row = &s->rows[k];
+                        struct event tasks = { .kind = EVENT_REPLAY_TASKS };
+
+                        if (row->job != job->job.n || row->final)
+                                continue;
+                        tasks.u.tasks = (struct replay_tasks){ .job = job->job,
+                                                               .indexes = { row->index, row->index },
+                                                               .status = row->now.status,
+                                                               .reason = row->now.reason,
+                                                               .attempt = row->now.attempt,
+                                                               .tries = row->now.tries,
+                                                               .crashes = row->now.crashes,
+                                                               .worker = row->now.worker,
+                                                               .nonce = row->now.nonce,
+                                                               .started_us = row->now.started_us };
+                        scene_step(s, &tasks);
+                }
+        }
+}
+
+static inline void scene_live(struct scene *s)
+{
+        struct event event = { .kind = EVENT_REPLAY_DONE };
+
+        s->core = core_new();
+        s->epoch++;
+        scene_people(s);
+        for (size_t i = 0; i < s->n_workers; i++) {
+                struct event worker = { .kind = EVENT_REPLAY_WORKER };
+
+                worker.u.worker = s->workers[i];
+                if (worker.u.worker.state == WORKER_CONNECTED)
+                        scene_step(s, &worker);
+        }
+        scene_replay_jobs(s);
+        event.u.settings = (struct core_settings){ .epoch = s->epoch,
+                                                   .install = "scene",
+                                                   .next_job = s->n_jobs + 1,
+                                                   .lease_ms = SCENE_LEASE_MS,
+                                                   .reconnect_ms = 900000,
+                                                   .heartbeat_ms = 5000,
+                                                   .tasks_per_job_max = 1000000,
+                                                   .unfinished_jobs_max = 20,
+                                                   .upload_ms = 60000 };
+        scene_step(s, &event);
+        scene_commit(s);
+}
+
+static inline struct scene *scene_new(void)
+{
+        struct scene *s = xcalloc(1, sizeof(*s));
+
+        s->mono_us = 1000 * US_PER_S;
+        s->wall_us = INT64_C(1700000000) * US_PER_S;
+        scene_live(s);
+        return s;
+}
+
+/* kill -9 of the coordinator: what was not committed never was. */
+static inline void scene_restart(struct scene *s)
+{
+        scene_drop_batch(s);
+        core_free(s->core);
+        s->n_grants = 0;
+        scene_live(s);
+}
+
+static inline void scene_free(struct scene *s)
+{
+        scene_drop_batch(s);
+        core_free(s->core);
+        for (size_t i = 0; i < s->n_jobs; i++)
+                job_spec_free(s->jobs[i].spec);
+        for (size_t i = 0; i < ARRAY_LEN(s->last); i++)
+                msg_free(s->last[i]);
+        free(s);
+}
+
+/* ------------------------------------------------------------------ people */
+
+/* A message through the real codec. Its answers, if any, are in last[session]. */
+static inline void scene_say(struct scene *s, uint64_t session, uint32_t principal, struct msg *msg)
+{
+        struct event event = { .kind = EVENT_MESSAGE };
+        CLEANUP_BUF struct buf header = { 0 };
+        enum msg_direction direction = msg_direction(msg->kind);
+        uint8_t keys[8][16] = { 0 }, digests[8][32] = { 0 };
+        uint64_t id;
+        struct err err;
+
+        msg->id = ++s->next_id;
+        msg_encode(msg, &header);
+        event.u.message.msg =
+                msg_decode(direction, header.bytes, header.n, msg->body, msg->body_bytes, &id, &err);
+        if (!event.u.message.msg) { /* as the router does */
+                event.kind = EVENT_BAD_MESSAGE;
+                event.u.message.id = id;
+                event.u.message.err = err;
+        }
+        event.u.message.session.n = session;
+        event.u.message.direction = direction;
+        strcpy(event.u.message.public_key, scene_key(principal));
+        if (msg->kind == MSG_submit) {
+                event.u.message.n_hashes = msg->u.submit.n_jobs;
+                for (size_t i = 0; i < msg->u.submit.n_jobs; i++) {
+                        CLEANUP_BUF struct buf text = { 0 };
+
+                        strncpy((char *)keys[i], msg->u.submit.jobs[i].key, 15);
+                        job_spec_encode(msg->u.submit.jobs[i].spec, &text);
+                        for (size_t k = 0; k < text.n; k++)
+                                digests[i][k % 32] =
+                                        (uint8_t)(digests[i][k % 32] * 31 + (uint8_t)text.bytes[k]);
+                }
+        } else if (msg->kind == MSG_put) {
+                event.u.message.n_hashes = 1;
+                strncpy((char *)keys[0], msg->u.put.key, 15);
+        }
+        event.u.message.key_hash = (const uint8_t(*)[16])keys;
+        event.u.message.digest = (const uint8_t(*)[32])digests;
+        scene_step(s, &event);
+        msg_free(event.u.message.msg);
+}
+
+static inline void scene_ask(struct scene *s, uint32_t who, struct msg *msg)
+{
+        msg_free(s->last[who]);
+        s->last[who] = NULL;
+        scene_say(s, who, who, msg);
+        scene_commit(s);
+}
+
+static inline enum msg_kind scene_answer_kind(const struct scene *s, uint32_t who)
+{
+        return s->last[who] ? s->last[who]->kind : MSG_NO_KIND;
+}
+
+static inline enum err_code scene_refusal(const struct scene *s, uint32_t who)
+{
+        return scene_answer_kind(s, who) == MSG_refused ? s->last[who]->u.refused.code : ERR_OK;
+}
+
+static inline struct rec_job_spec scene_spec(void)
+{
+        return (struct rec_job_spec){ .type = TASK_TYPE_NOOP, .has_type = true };
+}
+
+/* Submits and commits: the job's number, or 0 if it was refused or wants chunks. */
+static inline uint64_t scene_submit_key(struct scene *s, uint32_t who, const char *key,
+                                        struct rec_job_spec *spec)
+{
+        struct rec_new_job job = { .key = key, .n_key = strlen(key), .spec = spec };
+        struct msg msg = { .kind = MSG_submit };
+
+        msg.u.submit.jobs = &job;
+        msg.u.submit.n_jobs = 1;
+        scene_ask(s, who, &msg);
+        return scene_answer_kind(s, who) == MSG_submitted ? s->last[who]->u.submitted.jobs[0].job : 0;
+}
+
+static inline uint64_t scene_submit(struct scene *s, uint32_t who, struct rec_job_spec *spec)
+{
+        char key[32];
+
+        snprintf(key, sizeof(key), "k%llu", (unsigned long long)s->next_id);
+        return scene_submit_key(s, who, key, spec);
+}
+
+static inline uint64_t scene_array(struct scene *s, uint32_t who, uint64_t n)
+{
+        struct rec_array_part part = { .lo = 1, .hi = n, .has_lo = true, .has_hi = true };
+        struct rec_job_spec spec = scene_spec();
+
+        spec.array = &part;
+        spec.n_array = 1;
+        return scene_submit(s, who, &spec);
+}
+
+static inline void scene_cancel(struct scene *s, uint32_t who, uint64_t job, uint64_t lo, uint64_t hi)
+{
+        struct range range = { lo, hi };
+        struct msg msg = { .kind = MSG_cancel };
+
+        msg.u.cancel.job = job;
+        msg.u.cancel.has_job = true;
+        msg.u.cancel.ranges = &range;
+        msg.u.cancel.n_ranges = lo > 0 ? 1 : 0;
+        scene_ask(s, who, &msg);
+}
+
+/* ------------------------------------------------------------------ workers */
+
+static inline void scene_say_worker(struct scene *s, unsigned worker, struct msg *msg)
+{
+        scene_say(s, 100 + worker, 10 + worker, msg);
+}
+
+/* held: grants that it says it still has (all of their tasks), started or not. */
+static inline void scene_ready_holding(struct scene *s, unsigned worker, uint64_t slots, uint64_t window,
+                                       const struct scene_grant *held, size_t n_held, bool started)
+{
+        static const char *types[] = { "noop", "command" };
+        struct rec_held_lease leases[8] = { 0 };
+        struct range ranges[8];
+        struct msg msg = { .kind = MSG_ready };
+
+        for (size_t i = 0; i < n_held; i++) {
+                ranges[i] = (struct range){ held[i].lo, held[i].hi };
+                leases[i] = (struct rec_held_lease){ .job = held[i].job,
+                                                     .ranges = &ranges[i],
+                                                     .n_ranges = 1,
+                                                     .epoch = held[i].epoch,
+                                                     .attempt = held[i].attempt,
+                                                     .nonce = held[i].nonce,
+                                                     .started_ago_us = 1000,
+                                                     .has_started_ago_us = started };
+        }
+        msg.u.ready = (struct msg_ready){ .slots = slots,
+                                          .window = window,
+                                          .types = types,
+                                          .n_types = 2,
+                                          .version = "1",
+                                          .n_version = 1,
+                                          .host = "host",
+                                          .n_host = 4,
+                                          .pid = 7,
+                                          .held = leases,
+                                          .n_held = n_held };
+        scene_say_worker(s, worker, &msg);
+        scene_commit(s);
+}
+
+static inline void scene_ready(struct scene *s, unsigned worker, uint64_t slots, uint64_t window)
+{
+        scene_ready_holding(s, worker, slots, window, NULL, 0, false);
+}
+
+static inline void scene_end(struct scene *s, const struct scene_grant *grant, enum end_status status,
+                             uint64_t exit_code)
+{
+        struct range range = { grant->lo, grant->hi };
+        int64_t us = 1000;
+        struct rec_task_end end = { .job = grant->job,
+                                    .nonce = grant->nonce,
+                                    .epoch = grant->epoch,
+                                    .attempt = grant->attempt,
+                                    .ranges = &range,
+                                    .n_ranges = 1,
+                                    .status = status,
+                                    .exit_code = exit_code,
+                                    .has_exit_code = status == END_STATUS_FAILED,
+                                    .ago_us = &us,
+                                    .n_ago_us = 1,
+                                    .ran_us = &us,
+                                    .n_ran_us = 1 };
+        struct msg msg = { .kind = MSG_finished };
+
+        msg.u.finished.window = 4;
+        msg.u.finished.ends = &end;
+        msg.u.finished.n_ends = 1;
+        scene_say_worker(s, grant->worker, &msg);
+        scene_commit(s);
+}
+
+static inline void scene_started(struct scene *s, const struct scene_grant *grant)
+{
+        struct range range = { grant->lo, grant->hi };
+        struct rec_lease_tasks tasks = {
+                .job = grant->job, .nonce = grant->nonce, .ranges = &range, .n_ranges = 1
+        };
+        struct msg msg = { .kind = MSG_started };
+
+        msg.u.started.tasks = &tasks;
+        msg.u.started.n_tasks = 1;
+        scene_say_worker(s, grant->worker, &msg);
+        scene_commit(s);
+}
+
+static inline void scene_beat(struct scene *s, unsigned worker, uint64_t window)
+{
+        struct msg msg = { .kind = MSG_heartbeat };
+
+        msg.u.heartbeat.window = window;
+        scene_say_worker(s, worker, &msg);
+        scene_commit(s);
+}
+
+#endif

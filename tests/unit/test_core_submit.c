@@ -1,0 +1,239 @@
+/* Submission: ids, idempotency, uploads, limits, what is refused. */
+#include "core_scene.h"
+
+static void an_id_is_told_only_when_the_job_is_durable(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        struct rec_new_job job = { .key = "k", .n_key = 1, .spec = &spec };
+        struct msg msg = { .kind = MSG_submit };
+
+        msg.u.submit.jobs = &job;
+        msg.u.submit.n_jobs = 1;
+        scene_say(s, ALICE, ALICE, &msg);
+        CU_ASSERT_EQUAL(s->n_said[ALICE], 0);
+        scene_commit(s);
+        CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        CU_ASSERT_EQUAL(s->n_jobs, 1);
+        CU_ASSERT_STRING_EQUAL(s->last_event, "submit");
+        CU_ASSERT_EQUAL(scene_status(s, 1, 1), TASK_STATUS_QUEUED);
+        scene_free(s);
+}
+
+static void the_same_key_gives_the_same_job_also_when_that_is_over(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        uint64_t job = scene_submit_key(s, ALICE, "key", &spec);
+
+        CU_ASSERT_EQUAL(scene_submit_key(s, ALICE, "key", &spec), job);
+        CU_ASSERT_TRUE(s->last[ALICE]->u.submitted.jobs[0].existing);
+        scene_cancel(s, ALICE, job, 0, 0);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 0);
+        CU_ASSERT_EQUAL(scene_submit_key(s, ALICE, "key", &spec), job);
+        CU_ASSERT_EQUAL(s->n_jobs, 1);
+        scene_free(s);
+}
+
+static void the_same_key_with_another_description_is_a_conflict(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        uint64_t job = scene_submit_key(s, ALICE, "key", &spec);
+
+        spec.priority = 5;
+        spec.has_priority = true;
+        CU_ASSERT_EQUAL(scene_submit_key(s, ALICE, "key", &spec), 0);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_CONFLICT);
+        scene_cancel(s, ALICE, job, 0, 0);
+        CU_ASSERT_EQUAL(scene_submit_key(s, ALICE, "key", &spec), 0);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_CONFLICT);
+        scene_free(s);
+}
+
+static void keys_of_two_people_never_meet(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+
+        CU_ASSERT_NOT_EQUAL(scene_submit_key(s, ALICE, "key", &spec), scene_submit_key(s, BOB, "key", &spec));
+        scene_free(s);
+}
+
+static void who_may_not_submit_is_told_so_and_it_is_an_event(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+
+        CU_ASSERT_EQUAL(scene_submit(s, OSCAR, &spec), 0);
+        CU_ASSERT_EQUAL(scene_refusal(s, OSCAR), ERR_FORBIDDEN);
+        CU_ASSERT_STRING_EQUAL(s->last_event, "refuse");
+        CU_ASSERT_EQUAL(s->n_jobs, 0);
+        scene_free(s);
+}
+
+static void put(struct scene *s, const char *key, uint64_t no, const char *bytes, size_t n)
+{
+        struct msg msg = { .kind = MSG_put };
+
+        msg.u.put.key = key;
+        msg.u.put.n_key = strlen(key);
+        msg.u.put.no = no;
+        msg.body = bytes;
+        msg.body_bytes = n;
+        scene_ask(s, ALICE, &msg);
+}
+
+static const char chunk0[] = "\0\0\0\1a\0\0\0\1b";
+static const char chunk1[] = "\0\0\0\1c";
+
+static void an_upload_is_acknowledged_chunk_by_chunk_and_lives_with_the_last(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+
+        spec.entries = 3;
+        spec.entries_per_chunk = 2;
+        spec.has_entries = spec.has_entries_per_chunk = true;
+        CU_ASSERT_EQUAL(scene_submit_key(s, ALICE, "up", &spec), 0);
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_stored);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.stored.upto, 0);
+        put(s, "up", 0, chunk0, 10);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.stored.upto, 1);
+        put(s, "up", 0, chunk0, 10); /* sent again */
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.stored.upto, 1);
+        scene_ready(s, 0, 2, 4);
+        CU_ASSERT_EQUAL(s->n_grants, 0);
+        put(s, "up", 1, chunk1, 5);
+        CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        CU_ASSERT_EQUAL_FATAL(s->n_grants, 2); /* a grant does not reach over a chunk */
+        CU_ASSERT_STRING_EQUAL(s->grants[0].entry, "a");
+        CU_ASSERT_STRING_EQUAL(s->grants[1].entry, "c");
+        scene_free(s);
+}
+
+static void a_chunk_that_is_not_what_was_announced_is_refused(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+
+        spec.entries = 3;
+        spec.entries_per_chunk = 2;
+        spec.has_entries = spec.has_entries_per_chunk = true;
+        scene_submit_key(s, ALICE, "up", &spec);
+        put(s, "up", 0, chunk1, 5);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_BAD_FIELD);
+        put(s, "up", 0, "\0\0\0\1a\0\0\0\1\xff", 10);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_BAD_FIELD);
+        put(s, "other", 0, chunk0, 10);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_NOT_FOUND);
+        scene_free(s);
+}
+
+static void an_upload_that_stops_is_dropped(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+
+        spec.entries = 3;
+        spec.entries_per_chunk = 2;
+        spec.has_entries = spec.has_entries_per_chunk = true;
+        scene_submit_key(s, ALICE, "up", &spec);
+        scene_pass_ms(s, 61000);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 0);
+        scene_free(s);
+}
+
+static void bad_descriptions_are_refused_and_nothing_is_written(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        const char *env[] = { "JOB_ID=1" };
+        struct rec_input input = { .name = "..", .n_name = 2, .sha256 = "", .n_sha256 = 64 };
+        char hex[65] = { 0 };
+
+        memset(hex, 'a', 64);
+        input.sha256 = hex;
+        spec.env = env;
+        spec.n_env = 1;
+        CU_ASSERT_EQUAL(scene_submit(s, ALICE, &spec), 0);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_BAD_FIELD);
+        spec = scene_spec();
+        spec.inputs = &input;
+        spec.n_inputs = 1;
+        CU_ASSERT_EQUAL(scene_submit(s, ALICE, &spec), 0);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_BAD_FIELD);
+        spec = scene_spec();
+        spec.type = TASK_TYPE_SLEEP;
+        CU_ASSERT_EQUAL(scene_submit(s, ALICE, &spec), 0);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_BAD_FIELD);
+        CU_ASSERT_EQUAL(scene_array(s, ALICE, 2000000), 0);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_TOO_LARGE);
+        CU_ASSERT_EQUAL(s->n_jobs, 0);
+        scene_free(s);
+}
+
+static void too_many_unfinished_jobs_are_refused_for_now(void)
+{
+        struct scene *s = scene_new();
+
+        for (int i = 0; i < 20; i++)
+                CU_ASSERT_NOT_EQUAL(scene_array(s, ALICE, 1), 0);
+        CU_ASSERT_EQUAL(scene_array(s, ALICE, 1), 0);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_RETRY_LATER);
+        scene_free(s);
+}
+
+static void while_the_database_is_away_submissions_wait_outside(void)
+{
+        struct scene *s = scene_new();
+        struct event event = { .kind = EVENT_DEGRADED, .u.degraded = true };
+
+        scene_step(s, &event);
+        CU_ASSERT_EQUAL(scene_array(s, ALICE, 1), 0);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_RETRY_LATER);
+        CU_ASSERT_TRUE(s->last[ALICE]->u.refused.retry_after_ms > 0);
+        scene_free(s);
+}
+
+static void the_answer_counts_workers_that_could_ever_run_it(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+
+        scene_ready(s, 0, 2, 2);
+        scene_ready(s, 1, 8, 8);
+        spec.cpus = 4;
+        spec.has_cpus = true;
+        scene_submit(s, ALICE, &spec);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.submitted.suitable_workers, 1);
+        spec.cpus = 16;
+        scene_submit(s, ALICE, &spec);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.submitted.suitable_workers, 0);
+        scene_free(s);
+}
+
+static void a_large_array_gets_its_rows_in_batches_and_starts_meanwhile(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = scene_array(s, ALICE, 50000);
+
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.materialised, 50000);
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.queued, 50000);
+        CU_ASSERT_TRUE(scene_job(s, job)->state.mark < 50000);
+        scene_ready(s, 0, 2, 4);
+        CU_ASSERT_EQUAL(s->n_grants, 1);
+        scene_free(s);
+}
+
+UNIT_MAIN("core_submit", TEST(an_id_is_told_only_when_the_job_is_durable),
+          TEST(the_same_key_gives_the_same_job_also_when_that_is_over),
+          TEST(the_same_key_with_another_description_is_a_conflict), TEST(keys_of_two_people_never_meet),
+          TEST(who_may_not_submit_is_told_so_and_it_is_an_event),
+          TEST(an_upload_is_acknowledged_chunk_by_chunk_and_lives_with_the_last),
+          TEST(a_chunk_that_is_not_what_was_announced_is_refused), TEST(an_upload_that_stops_is_dropped),
+          TEST(bad_descriptions_are_refused_and_nothing_is_written),
+          TEST(too_many_unfinished_jobs_are_refused_for_now),
+          TEST(while_the_database_is_away_submissions_wait_outside),
+          TEST(the_answer_counts_workers_that_could_ever_run_it),
+          TEST(a_large_array_gets_its_rows_in_batches_and_starts_meanwhile))
