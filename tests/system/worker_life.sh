@@ -113,4 +113,18 @@ check "its key is revoked" jobctl key revoke "$key"
 id=$(jobsubmit -q echo never)
 ends "with 77" 77
 equal "and got nothing to do" "$(count "$id" queued)" 1
+check "cancel it, too" jobctl cancel "$id" --yes
+
+# --- orders
+check "a third key" jobctl key add --worker n3 --out "$T/n3.profile"
+start --profile "$T/n3.profile" --slots 1
+check "a person drains it" jobctl worker drain n3
+await "which is seen" 20 eval '[ "$(ask "SELECT state FROM v_workers WHERE worker='"'n3'"'")" = draining ]'
+id=$(jobsubmit -q echo later)
+sleep 0.5
+equal "it takes nothing while it drains" "$(count "$id" queued)" 1
+check "and lets it go on" jobctl worker resume n3
+await "it does what waited" 20 is "$id" succeeded 1
+check "and stops it" jobctl worker stop n3
+ends "which ends it with 0" 0
 finish

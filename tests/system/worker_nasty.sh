@@ -53,7 +53,9 @@ run submit --out-max 100K -- sh -c 'head -c 1000000000 /dev/zero; echo end >&2'
 equal "a gigabyte of output does not stop a task" "$(end "$out")" "succeeded 0"
 equal "what is over the cap is cut" "$(jobctl logs "$out" | wc -c)" 102400
 matches "and that is said" "$(jobctl logs --stderr "$out")" 'output cut at 102400 bytes'
-check "the worker stays small" test "$(rss_kib)" -lt 120000
+limit=60000
+! ldd "$JOBMILL_BIN/jobworker" | grep -q libasan || limit=600000 # the sanitizer keeps freed memory for a while
+check "the worker stays small" test "$(rss_kib)" -lt $limit
 run submit -- sh -c 'i=0; while [ $i -lt 300 ]; do echo out$i; echo err$i >&2; i=$((i+1)); done'
 equal "order holds within stdout" "$(jobctl logs "$out" | md5sum)" "$(seq -f 'out%.0f' 0 299 | md5sum)"
 equal "and within stderr" "$(jobctl logs --stderr "$out" | md5sum)" "$(seq -f 'err%.0f' 0 299 | md5sum)"
