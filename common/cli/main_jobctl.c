@@ -183,7 +183,7 @@ int main(int argc, char **argv)
         int n = argc - 1;
         char **words = argv + 1;
 
-        signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, with a message and a code */
+        signal(SIGPIPE, SIG_DFL); /* `jobctl ls | head` ends quietly */
         if (line.command)
                 return run_command(&line, n, words);
         if (has_word(n, words, "--version"))

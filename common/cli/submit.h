@@ -31,7 +31,6 @@ struct submit {
         bool is_script; /* the first word is a script */
         struct rec_job_spec spec; /* points into what follows */
         char *key;
-        bool key_given;
         struct texts args, env, tags, outs;
         struct entry_list entries; /* n 0: none */
         char entries_sha256[DIGEST_HEX_BYTES + 1];

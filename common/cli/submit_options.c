@@ -60,10 +60,8 @@ static int texts_of_spec(struct submit *submit, struct err *err)
         if (spec->queue && !name_is_valid(spec->queue, spec->n_queue))
                 return err_set(err, ERR_USAGE, "--queue: '%s' is no name; names are letters, digits, . _ -",
                                spec->queue);
-        if (key) {
+        if (key)
                 submit->key = xstrdup(key);
-                submit->key_given = true;
-        }
         return 0;
 }
 

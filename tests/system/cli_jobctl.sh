@@ -63,6 +63,9 @@ equal "the exact bytes" "$(jobctl logs "$bytes" | od -An -tx1)" " 61 00 62 ff 0d
 equal "escaped on a terminal" "$(script -qec "jobctl logs $bytes" /dev/null)" 'a\x00b\xff\r'
 exits "of no such task" 66 jobctl logs "$alpha.77"
 
+large=$(jobsubmit --wait -- seq 100000)
+equal "a reader that has enough ends it quietly" "$( (jobctl logs "$large"; echo $? >piped) 2>&1 | head -n 1):$(cat piped)" "1:141"
+
 # --- waiting
 exits "wait: not all succeeded" 1 jobctl wait "$alpha"
 exits "wait for those that did" 0 jobctl wait "$alpha.[1-2]"
