@@ -9,7 +9,8 @@
 #include "core/wtask.h"
 
 /* --- bounds --- */
-#define WCORE_WINDOW_MAX 8192 /* cpus' worth of tasks held: no-ops at 100,000/s are 80 ms of work */
+#define WCORE_WINDOW_MAX                                                                                     \
+        2048 /* cpus' worth of tasks held: no-ops at 100,000/s are 20 ms of work, which others wait for */
 #define WCORE_AHEAD_US 50000 /* work held beyond the slots: this much run time */
 #define WCORE_STORES_MAX 8 /* chunks that are not yet known to be durable */
 #define WCORE_STORE_BYTES_MAX ((size_t)4 << 20)
