@@ -71,5 +71,10 @@ int db_coordinator_row(struct db *db, const struct keyring *keyring, struct err 
         if (found < 0)
                 return -1;
         secret_hex(keyring, secret);
-        return found ? put_secret(db, secret, err) : put_row(db, keyring, secret, err);
+        if (found)
+                return put_secret(db, secret, err);
+        /* Another one may be making it in this moment: whoever comes second finds it, and looks whose it is. */
+        if (put_row(db, keyring, secret, err) < 0)
+                return -1;
+        return find_row(db, keyring, err) < 0 ? -1 : 0;
 }

@@ -47,6 +47,7 @@ SELECT epoch, install FROM Coordinator WHERE part = 0
 -- name: setup_coordinator_put
 INSERT INTO Coordinator (part, epoch, install, wrapped_key, scope_secret, started_us)
 VALUES (0, 0, :install, :wrapped_key, :scope_secret, 0)
+ON DUPLICATE KEY UPDATE part = VALUES(part)
 
 -- name: setup_scope_secret
 UPDATE Coordinator SET scope_secret = :scope_secret WHERE part = 0

@@ -500,9 +500,12 @@ static void starts_at_once_make_one_schema_and_epochs_of_their_own(void)
                 starts[i] = (struct start){ .scene = &s };
                 CU_ASSERT_EQUAL(pthread_create(&starts[i].thread, NULL, start_one, &starts[i]), 0);
         }
-        for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        for (size_t i = 0; i < ARRAY_LEN(starts); i++)
                 pthread_join(starts[i].thread, NULL);
-                CU_ASSERT_PTR_NOT_NULL_FATAL(starts[i].store);
+        for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+                CU_ASSERT_PTR_NOT_NULL(starts[i].store);
+                if (!starts[i].store)
+                        continue;
                 seen |= UINT64_C(1) << store_epoch(starts[i].store);
                 store_free(starts[i].store);
         }
