@@ -365,6 +365,21 @@ static void resume_that_asks_for_ready_gets_it(void)
         scene_end(&s);
 }
 
+static void a_description_that_was_changed_holds_for_what_starts_later(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+
+        scene_grant(&s, 1, "{\"type\":\"command\",\"args\":[\"x\"],\"time_ms\":100}", 1, 1, "");
+        scene_grant(&s, 1, "{\"type\":\"command\",\"args\":[\"x\"],\"time_ms\":900}", 2, 2, "");
+        CU_ASSERT_EQUAL(wtask_spec(started(&s, 0))->time_ms, 900);
+        scene_grant(&s, 1, "{\"type\":\"noop\"}", 3, 3, ""); /* nonsense: a command it remains */
+        CU_ASSERT_EQUAL(count(&s, WEFFECT_GROUP), 0);
+        pass(&s, 100 * MS);
+        CU_ASSERT_EQUAL_FATAL(count(&s, WEFFECT_STOP), 1);
+        CU_ASSERT_EQUAL(nth(&s, WEFFECT_STOP, 0)->u.task.task->index, 1);
+        scene_end(&s);
+}
+
 static void a_lost_lease_is_stopped_and_nothing_is_said(void)
 {
         struct worker_scene s = scene_begin(&two_slots);
@@ -796,6 +811,153 @@ static void random_life_loses_no_task(void)
         }
 }
 
+/* ------------------------------------------------------------------ hostile */
+struct hostile {
+        struct worker_scene s;
+        struct wtask *running[8];
+        unsigned random;
+};
+
+static unsigned draw(struct hostile *h, unsigned below)
+{
+        h->random = h->random * 1103515245u + 12345u;
+        return (h->random >> 12) % below;
+}
+
+/* What an app does with effects; tasks end later, in any order. */
+static void carry_out(struct hostile *h)
+{
+        for (size_t i = 0; i < h->s.effects.n; i++) {
+                struct weffect effect = h->s.effects.list[i];
+
+                if (effect.kind == WEFFECT_START) {
+                        size_t at = 0;
+
+                        while (h->running[at])
+                                at++;
+                        h->running[at] = effect.u.task.task;
+                } else if (effect.kind == WEFFECT_GROUP) {
+                        wcore_on_group_ended(h->s.core, h->s.now_us, effect.u.group.lease,
+                                             effect.u.group.range, &ok, NULL, &h->s.effects);
+                } else if (effect.kind == WEFFECT_STOP || effect.kind == WEFFECT_SIGNAL) {
+                        CU_ASSERT_FATAL(effect.u.task.task->lease->attempt > 0); /* it lives */
+                }
+        }
+        weffects_clear(&h->s.effects);
+}
+
+static void add_lease_tasks(struct hostile *h, struct buf *json)
+{
+        unsigned lo = draw(h, 12);
+
+        buf_addf(json,
+                 "[{\"job\":%u,\"nonce\":%u,\"ranges\":[[%u,%u]]},{\"job\":1,\"nonce\":%u,\"ranges\":[[0,%u]]"
+                 "}]",
+                 1 + draw(h, 3), 1 + draw(h, 9), lo, lo + draw(h, 5), 1 + draw(h, 9), draw(h, 9));
+}
+
+static void hostile_message(struct hostile *h)
+{
+        static const char *const answers[][2] = { { "TaskResponse", "recorded" },
+                                                  { "TaskResponse", "stale" },
+                                                  { "DataResponse", "stored" },
+                                                  { "TaskResponse", "heartbeat" } };
+        static const char *const orders[] = { "drain", "resume", "resume", "resume" };
+        static const char *const codes[] = { "RETRY_LATER", "BAD_FIELD", "STALE", "FORBIDDEN" };
+        static const char *const types[] = { "noop", "command", "sleep" };
+        CLEANUP_BUF struct buf json = { 0 };
+        unsigned lo = draw(h, 12), job = 1 + draw(h, 3), what = draw(h, 14);
+
+        if (what < 4) {
+                scene_answer(&h->s, answers[what][0], answers[what][1],
+                             1 + draw(h, (unsigned)h->s.last_id + 2));
+                return;
+        }
+        buf_add_str(&json, "{\"v\":1,\"id\":1,");
+        if (what == 4) {
+                buf_addf(&json, "\"type\":\"TaskRequest\",\"op\":\"stop\",\"reason\":\"%s\",\"tasks\":",
+                         draw(h, 2) ? "cancelled" : "worker-lost");
+                add_lease_tasks(h, &json);
+        } else if (what == 5) {
+                buf_add_str(&json, "\"type\":\"TaskRequest\",\"op\":\"signal\",\"signal\":10,\"tasks\":");
+                add_lease_tasks(h, &json);
+        } else if (what == 6) {
+                buf_addf(&json, "\"type\":\"TaskRequest\",\"op\":\"take-back\",\"n\":%u", 1 + draw(h, 9));
+        } else if (what == 7) {
+                buf_addf(&json, "\"type\":\"TaskRequest\",\"op\":\"order\",\"state\":\"%s\"",
+                         orders[draw(h, 4)]);
+        } else if (what == 8) {
+                buf_addf(&json,
+                         "\"type\":\"TaskResponse\",\"op\":\"refused\",\"re\":%u,\"code\":\"%s\",\"text\":"
+                         "\"x\"",
+                         1 + draw(h, (unsigned)h->s.last_id + 2), codes[draw(h, 4)]);
+        } else if (what == 9) {
+                scene_resume(&h->s);
+                return;
+        } else {
+                buf_add_str(&json, "\"type\":\"TaskRequest\",\"op\":\"run\",\"epoch\":1,");
+                if (draw(h, 3))
+                        buf_addf(&json,
+                                 "\"specs\":[{\"job\":%u,\"spec\":{\"type\":\"%s\",\"args\":[\"1\"],\"cpus\":"
+                                 "%u},\"tasks\":20,"
+                                 "\"index_min\":0,\"index_max\":20,\"owner\":\"a\",\"install\":\"t\"}],",
+                                 job, types[draw(h, 8) ? job - 1 : draw(h, 3)], 1 + draw(h, 3));
+                buf_addf(&json,
+                         "\"grants\":[{\"job\":%u,\"ranges\":[[%u,%u],[30,31]],\"attempt\":1,\"nonce\":%u}]",
+                         job, lo, lo + draw(h, 5), 1 + draw(h, 9));
+        }
+        buf_add_char(&json, '}');
+        scene_hear(&h->s, json.bytes, NULL, 0);
+}
+
+static void a_hostile_coordinator_cannot_break_it(void)
+{
+        for (unsigned seed = 1; seed <= 150; seed++) {
+                struct hostile h = { .s = scene_begin(&two_slots), .random = seed };
+                struct wchunk chunk = { STREAM_STDOUT, 0, false, "x", 1 };
+
+                for (int step = 0; step < 600; step++) {
+                        unsigned at = draw(&h, 2);
+                        struct wcore_numbers n;
+
+                        switch (draw(&h, 8)) {
+                        case 0:
+                                if (h.running[at]) {
+                                        struct wtask *task = h.running[at];
+
+                                        h.running[at] = NULL;
+                                        end_task(&h.s, task, &ok);
+                                }
+                                break;
+                        case 1:
+                                pass(&h.s, draw(&h, 400) * MS);
+                                break;
+                        case 2:
+                                wcore_on_link(h.s.core, h.s.now_us, draw(&h, 8) > 0, scene_effects(&h.s));
+                                break;
+                        case 3:
+                                if (h.running[at] && wcore_may_store(h.s.core))
+                                        wcore_store(h.s.core, h.running[at], &chunk, 0);
+                                if (h.running[at])
+                                        CU_ASSERT(wcore_fetch(h.s.core, h.running[at]->lease->job, 1, 0) <=
+                                                  0);
+                                break;
+                        case 4:
+                                while (scene_pull(&h.s))
+                                        continue;
+                                break;
+                        default:
+                                hostile_message(&h);
+                        }
+                        carry_out(&h);
+                        n = wcore_numbers(h.s.core);
+                        CU_ASSERT_FATAL(n.free_slots <= 2 && n.running <= 2);
+                        CU_ASSERT_FATAL(n.window <= WCORE_WINDOW_MAX);
+                }
+                scene_end(&h.s);
+        }
+}
+
 UNIT_MAIN("worker core", TEST(ready_comes_first_and_nothing_before_resume),
           TEST(it_starts_as_many_as_it_has_slots_and_the_next_when_one_ends),
           TEST(a_wide_task_waits_for_its_slots_and_is_not_overtaken),
@@ -809,6 +971,7 @@ UNIT_MAIN("worker core", TEST(ready_comes_first_and_nothing_before_resume),
           TEST(what_is_not_recorded_is_named_and_sent_again_on_a_new_connection),
           TEST(resume_that_asks_for_ready_gets_it), TEST(ready_fits_its_frame_however_much_is_held),
           TEST(a_lost_lease_is_stopped_and_nothing_is_said),
+          TEST(a_description_that_was_changed_holds_for_what_starts_later),
           TEST(cancelled_tasks_end_cancelled_started_or_not),
           TEST(a_stop_for_another_job_under_the_same_nonce_does_nothing),
           TEST(take_back_gives_the_last_unstarted_ones),
@@ -822,4 +985,4 @@ UNIT_MAIN("worker core", TEST(ready_comes_first_and_nothing_before_resume),
           TEST(a_stale_store_stops_its_task_silently), TEST(ready_that_is_refused_ends_77_or_78),
           TEST(it_beats_at_the_coordinators_pace), TEST(once_all_is_said_no_deadline_lies_in_the_past),
           TEST(the_first_tasks_that_turn_out_long_keep_nothing_waiting_behind_them),
-          TEST(random_life_loses_no_task))
+          TEST(random_life_loses_no_task), TEST(a_hostile_coordinator_cannot_break_it))

@@ -138,9 +138,9 @@ static void batch_set_due(struct wcore *core, int64_t now_us)
 
 static bool same_end(const struct out_end *a, const struct out_end *b)
 {
-        return a->nonce == b->nonce && a->job == b->job && a->epoch == b->epoch && a->attempt == b->attempt &&
-               a->status == b->status && a->reason == b->reason && a->has_code == b->has_code &&
-               a->code == b->code && a->has_signal == b->has_signal && a->signal == b->signal;
+        return a->lease == b->lease && a->status == b->status && a->reason == b->reason &&
+               a->has_code == b->has_code && a->code == b->code && a->has_signal == b->has_signal &&
+               a->signal == b->signal;
 }
 
 /* The task_end in the batch that a task ended like `want` joins. */
@@ -190,6 +190,7 @@ static struct out_end end_of_lease(const struct wlease *lease, struct verdict ve
 {
         return (struct out_end){
                 .job = lease->job,
+                .lease = lease->serial,
                 .nonce = lease->nonce,
                 .epoch = lease->epoch,
                 .attempt = lease->attempt,

@@ -24,12 +24,26 @@ struct wjob *job_find(struct wcore *core, uint64_t id)
         return job;
 }
 
+/* What running tasks, leases and fetched inputs of a job rest on is the same. It is, but for a broken coordinator. */
+static bool same_shape(const struct rec_job_spec *a, const struct rec_job_spec *b)
+{
+        if (a->type != b->type || a->cpus != b->cpus || a->script != b->script ||
+            a->n_inputs != b->n_inputs || a->has_entries != b->has_entries)
+                return false;
+        for (size_t i = 0; i < a->n_inputs; i++)
+                if (a->inputs[i].bytes != b->inputs[i].bytes ||
+                    strcmp(a->inputs[i].sha256, b->inputs[i].sha256) != 0 ||
+                    strcmp(a->inputs[i].name, b->inputs[i].name) != 0)
+                        return false;
+        return true;
+}
+
 struct wjob *job_add(struct wcore *core, const struct rec_run_spec *spec)
 {
         struct wjob *job = job_find(core, spec->job);
 
         if (job) { /* changed by `set`: holds for what starts from now on */
-                if (!job->refs || job->box->spec.cpus == spec->spec->cpus) { /* leases are counted in cpus */
+                if (same_shape(&job->box->spec, spec->spec)) {
                         job_spec_free(job->box);
                         job->box = job_spec_dup(spec->spec);
                 }
@@ -111,6 +125,7 @@ struct wlease *lease_add(struct wcore *core, int64_t now_us, struct wjob *job, u
 {
         struct wlease *lease = xcalloc(1, sizeof(*lease));
 
+        lease->serial = ++core->n_leases_ever;
         lease->job = job;
         job_ref(core, job);
         lease->epoch = epoch;

@@ -38,6 +38,7 @@ struct ended_run {
 };
 struct out_end { /* one task_end */
         struct wjob *job;
+        uint64_t lease; /* its serial: no index comes twice in one lease */
         uint64_t nonce, epoch;
         uint32_t attempt;
         enum end_status status;
@@ -128,6 +129,7 @@ struct wcore {
         struct wjob *idle_jobs;
         size_t n_idle_jobs;
         struct wlease *leases; /* by nonce */
+        uint64_t n_leases_ever;
         struct wlease *queue;
         uint64_t n_unstarted, unstarted_cpus;
         struct wtask *running;

@@ -31,6 +31,7 @@ struct wlease {
         const struct rec_grant *grant; /* all tasks of it, and their entries */
 
         /* core from here on */
+        uint64_t serial; /* our own number: a nonce may come again */
         struct wgrants *keep;
         struct range *left; /* tasks that have not started: left[0 … n_left) */
         size_t n_left;
