@@ -273,6 +273,16 @@ static int wait_all(struct waiting *waiting, const struct targets *targets, int 
         return 0;
 }
 
+static void say_not_all(const struct cli *cli, const struct targets *targets)
+{
+        if (targets->n == 1)
+                cli_note(cli,
+                         "not every task of job %" PRIu64 " succeeded; jobctl tasks %" PRIu64 " says why",
+                         targets->list[0].job, targets->list[0].job);
+        else
+                cli_note(cli, "not every task succeeded; jobctl tasks ID says why");
+}
+
 int follow_targets(const struct follow *follow, const struct targets *targets, int *ret_code, struct err *err)
 {
         struct waiting waiting = { .follow = follow };
@@ -289,6 +299,8 @@ int follow_targets(const struct follow *follow, const struct targets *targets, i
         if (rc == 0)
                 rc = wait_all(&waiting, targets, ret_code, err);
         progress_end(&waiting.progress);
+        if (rc == 0 && *ret_code != 0)
+                say_not_all(follow->cli, targets);
         cli_done(&waiting.output);
         xfree(waiting.printed.tasks);
         return rc;

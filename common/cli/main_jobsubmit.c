@@ -83,7 +83,8 @@ static int wait_for(const struct submit *submit, const struct submitted *submitt
 /* Nobody heard whether the job exists: the key makes trying again safe. */
 static int fail_unsure(const struct submit *submit, const struct err *err)
 {
-        bool open = interrupted() || err->code == ERR_UNREACHABLE || err->code == ERR_RETRY_LATER;
+        bool later = err->code == ERR_RETRY_LATER && !client_was_refused(submit->cli->client);
+        bool open = interrupted() || err->code == ERR_UNREACHABLE || later;
         int code = interrupted() ? EXIT_INTERRUPTED : cli_fail(submit->cli, err);
 
         if (open)

@@ -18,6 +18,8 @@ struct client {
         int64_t down_since_us; /* 0: connected */
         uint64_t id; /* of the request in hand; 0: none yet */
         uint64_t sent_on; /* the connection that it was sent on; 0: not sent */
+        bool resent; /* it was sent on more than one */
+        bool refused; /* its answer was `refused` */
         struct buf header;
         struct buf body;
 };
@@ -80,7 +82,7 @@ static int pump(struct client *client, bool *resumed, struct err *err)
         if (dealer_send_encoded(client->dealer, &client->header, client->body.bytes, client->body.n, err) < 0)
                 return err->code == ERR_RETRY_LATER ? 0 : -1;
         if (client->sent_on)
-                *resumed = true;
+                *resumed = client->resent = true;
         client->sent_on = connection;
         return 1;
 }
@@ -139,6 +141,7 @@ int client_send(struct client *client, struct msg *request, struct err *err)
 
         request->id = client->id = dealer_next_id(client->dealer);
         client->sent_on = 0;
+        client->resent = client->refused = false;
         buf_clear(&client->header);
         buf_clear(&client->body);
         msg_encode(request, &client->header);
@@ -146,10 +149,11 @@ int client_send(struct client *client, struct msg *request, struct err *err)
         return pump(client, &resumed, err) < 0 ? -1 : 0;
 }
 
-static struct msg *take_answer(struct msg *msg, struct err *err)
+static struct msg *take_answer(struct client *client, struct msg *msg, struct err *err)
 {
         if (msg->kind != MSG_refused)
                 return msg;
+        client->refused = true;
         err_set(err, msg->u.refused.code, "%s", msg->u.refused.text);
         msg_free(msg);
         return NULL;
@@ -180,7 +184,7 @@ struct msg *client_next(struct client *client, int timeout_ms, bool *ret_resumed
                 err_wrap(err, "an answer of the coordinator");
                 return NULL;
         }
-        return take_answer(msg, err);
+        return take_answer(client, msg, err);
 }
 
 struct msg *client_call(struct client *client, struct msg *request, int timeout_ms, struct err *err)
@@ -188,4 +192,9 @@ struct msg *client_call(struct client *client, struct msg *request, int timeout_
         if (client_send(client, request, err) < 0)
                 return NULL;
         return client_next(client, timeout_ms, NULL, err);
+}
+
+bool client_was_refused(const struct client *client)
+{
+        return client->refused && !client->resent;
 }

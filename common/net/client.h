@@ -20,6 +20,9 @@ struct msg *client_call(struct client *client, struct msg *request, int timeout_
  * After a reconnect the request is sent again and *ret_resumed becomes true. */
 struct msg *client_next(struct client *client, int timeout_ms, bool *ret_resumed, struct err *err) MUST_CHECK;
 int client_send(struct client *client, struct msg *request, struct err *err) MUST_CHECK;
+/* The request in hand was refused and went out only once: it changed nothing. After a resend a refusal speaks of the
+ * second copy; what became of the first is open. */
+bool client_was_refused(const struct client *client);
 /* How long a call may be without any connection before it fails with UNREACHABLE; commands set --connect-timeout,
  * waits set -1. */
 void client_set_patience(struct client *client, int ms);

@@ -91,6 +91,7 @@ run jobsubmit --watch -- sh -c 'echo out; echo err >&2'
 equal "--watch prints output as it comes" "$out" out
 matches "stderr goes to stderr, the id too" "$err" $'^[0-9]+\n(.*\n)?err'
 exits "--exit-code" 9 jobsubmit --wait --exit-code -- sh -c 'exit 9'
+matches "says where to look" "$err" 'not every task of job [0-9]+ succeeded; jobctl tasks [0-9]+ says why'
 exits "--ok-codes makes it a success" 0 jobsubmit --wait --exit-code --ok-codes 9 -- sh -c 'exit 9'
 exits "the largest of an array" 3 jobsubmit --wait --exit-code -a 1-3 -- sh -c 'exit $JOB_INDEX'
 exits "--timeout" 75 jobsubmit --wait --timeout 0.3s sleep 30
@@ -145,4 +146,19 @@ matches "without a worker: queued" "$out" '^[0-9]+$'
 matches "and stderr says so" "$err" 'no connected worker can run job'
 run jobsubmit -q echo queued
 equal "not with -q" "$err" ""
+
+# --- refused for now: known not to be submitted
+kill "$(pid_of coordinator)"
+await "the coordinator has ended" 20 eval '! pid_of coordinator | grep -q .'
+{
+        cat "$DIR/coordinator.conf"
+        echo 'unfinished-jobs = 1'
+} >"$T/few.conf"
+jobcoordinator --config "$T/few.conf" >few.out 2>few.log &
+few=$!
+await "a coordinator that takes one unfinished job" 30 grep -q ready few.out
+exits "one more: later" 75 jobsubmit echo one more
+equal "and nothing is unknown about it" "$err" "jobsubmit: too many unfinished jobs"
+kill "$few"
+wait "$few"
 finish
