@@ -21,7 +21,8 @@ static int word_is_name(struct cli *cli, size_t i, const char *what, const char 
 
 static int print_kind(struct cli *cli, enum list_kind what, const char *name, const char *schema)
 {
-        const struct print print = { .schema = schema };
+        const struct print print = { .schema = schema,
+                                     .missing = name ? "no such worker: jobctl worker ls" : NULL };
         CLEANUP_LISTING struct listing listing = listing_of(cli, what);
 
         listing.request.u.list.name = name;

@@ -54,6 +54,7 @@ static int run(struct cli *cli)
                 .schema = "jobctl.tasks/1",
                 .columns = "task_id,status,reason,exit_code,exit_signal,attempt,worker,started_at,ended_at,"
                            "entry",
+                .needs_tasks = true,
         };
         static const struct print attempt_print = { .schema = "jobctl.attempts/1" };
         CLEANUP_PICKED struct picked_tasks picked = { 0 };

@@ -1,4 +1,5 @@
 /* Listings on stdout: columns, order and number of rows as the person wants them. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct printer {
         size_t n_at;
         struct cell *cells; /* room for one row */
         struct rows rows; /* kept for sorting or cutting */
+        uint64_t n_rows; /* of the listing in hand */
         bool keeps;
         uint64_t limit; /* 0: all */
 };
@@ -98,9 +100,11 @@ static int take_listing(struct printer *printer, struct listing *listing, struct
 {
         int more = listing_next(listing, err);
 
+        printer->n_rows = 0;
         if (more < 0 || begin(printer, listing, err) < 0)
                 return -1;
         for (; more > 0; more = listing_next(listing, err)) {
+                printer->n_rows++;
                 if (!printer->keeps)
                         print_row(printer, listing->cells);
                 else if (rows_add(&printer->rows, listing->cells, listing->n_columns, err) < 0)
@@ -137,10 +141,25 @@ static void print_kept(struct printer *printer)
                 print_row(printer, printer->rows.list[i]);
 }
 
+/* Who named single tasks is told when there are none; a filter by status may well let nothing through. */
+static int check_found(const struct printer *printer, const struct listing *listing, struct err *err)
+{
+        const struct msg_list *asked = &listing->request.u.list;
+
+        if (printer->n_rows > 0 || listing->request.kind != MSG_list)
+                return 0;
+        if (printer->print->missing)
+                return err_set(err, ERR_NOT_FOUND, "%s", printer->print->missing);
+        if (printer->print->needs_tasks && asked->n_ranges > 0 && asked->n_statuses == 0)
+                return err_set(err, ERR_NOT_FOUND, "no such task in job %" PRIu64, asked->job);
+        return 0;
+}
+
 static int print_all(struct printer *printer, struct listing *listings, size_t n, struct err *err)
 {
         for (size_t i = 0; i < n; i++)
-                if (take_listing(printer, &listings[i], err) < 0)
+                if (take_listing(printer, &listings[i], err) < 0 ||
+                    check_found(printer, &listings[i], err) < 0)
                         return -1;
         if (printer->keeps) {
                 if (sort_rows(printer, &listings[n - 1], err) < 0)

@@ -160,7 +160,8 @@ static bool check_person(struct core *core, const struct asker *asker, const str
         if (key)
                 reply_refused(core, asker, ERR_BAD_FIELD, "this key is known already");
         else if (person && (person->row.active || person->row.is_worker))
-                reply_refused(core, asker, ERR_BAD_FIELD, "this name is taken");
+                reply_refused(core, asker, ERR_BAD_FIELD,
+                              "there is a person or a worker of this name; one more key: jobctl key add");
         else
                 return check_roles(core, asker, ask->roles, ask->n_roles, true);
         return false;

@@ -13,6 +13,7 @@ equal "so is the SQL option file" "$(stat -c %a ann.profile.cnf)" 600
 exits "the profile works" 0 as ann jobsubmit --wait -n mine -- sh -c 'echo "{\"a\":1}" >$JOB_RESULT'
 exits "over a file that exists: refused" 78 jobctl user add bob --role submitter --profile-out ann.profile
 exits "a name that exists" 65 jobctl user add ann --role submitter --profile-out again.profile --sql
+matches "is told what to do instead" "$err" 'jobctl key add'
 refute "leaves no profile behind" test -e again.profile
 refute "and no option file" test -e again.profile.cnf
 exits "an unknown role" 66 jobctl user add cy --role nonsense --profile-out cy.profile
@@ -65,6 +66,10 @@ equal "--json: numbers and texts differ" "$(as ann jobctl sql --json "$table")" 
         $'{"schema":"jobctl.sql/1","rows":[\n{"a":null,"b":"NULL","c":"","d":"x,y","e":"q\\"q","f":"l1\\nl2","g":36.10,"h":"36.10","i":7}]}'
 equal "an empty result has its header" "$(as ann jobctl sql --csv 'SELECT job_id, name FROM v_jobs WHERE job_id<0')" job_id,name
 equal "without a terminal: tabs" "$(as ann jobctl sql 'SELECT 1 AS x, 2 AS y')" $'x\ty\n1\t2'
+chmod 640 ann.profile.cnf
+exits "an option file that others may read" 78 as ann jobctl sql 'SELECT 1'
+matches "is told how to mend it" "$err" 'chmod 600 .*ann\.profile\.cnf'
+chmod 600 ann.profile.cnf
 equal "on stdin" "$(echo 'SELECT 1 AS x' | as ann jobctl sql --csv)" $'x\n1'
 matches "on a terminal: a table" "$(as ann script -qec "jobctl sql 'SELECT 1 AS x'" /dev/null)" '\| x \|'
 lacks "where nothing moves the cursor" "$(as ann script -qec "jobctl sql 'SELECT CHAR(27) AS x'" /dev/null)" $'\e'

@@ -24,6 +24,11 @@ equal "some tasks" "$(jobctl logs "$alpha.[1-4:2]")" $'out 1\nout 3'
 exits "none of that name" 66 jobctl show @gamma
 exits "none before" 66 jobctl show last~9
 exits "no selector" 65 jobctl show 36.x
+exits "no such task" 66 jobctl tasks "$alpha.9"
+matches "is said" "$err" "no such task in job $alpha"
+exits "also in JSON" 66 jobctl --json tasks "$alpha.[8-9]"
+exits "none of that status is an empty list" 0 jobctl tasks "$alpha.1" -s failed
+exits "no such worker" 66 jobctl worker show w77
 exits "which one?" 64 jobctl show
 
 # --- ls
