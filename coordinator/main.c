@@ -44,7 +44,7 @@ static const struct opt options[] = {
 };
 static const struct opt_program program = {
         .name = "jobcoordinator",
-        .purpose = "Owns the queue and the database of a Jobmill installation.",
+        .purpose = "owns the queue and the database of a Jobmill installation",
         .examples = examples,
         .usage = usage,
         .options = options,

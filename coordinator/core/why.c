@@ -135,7 +135,7 @@ static void why_job(const struct core *core, const struct job *job, struct buf *
         }
         if (waiting == 0)
                 return;
-        buf_addf(&text, "%llu tasks wait", (ull)waiting);
+        buf_addf(&text, "%llu %s", (ull)waiting, waiting == 1 ? "task waits" : "tasks wait");
         add(rows, task_status_word(job_home(job)), &text);
         buf_clear(&text);
         if (job->spec->spec.hold) {
