@@ -186,8 +186,8 @@ static void on_fact(struct core *core, const struct event *event)
         case FACT_TASKS_ENDED:
                 if (!job)
                         break;
-                watch_committed(core, job);
-                if (job->phase != JOB_ENDED)
+                watch_committed(core, job, fact->n);
+                if (job->phase != JOB_ENDED || fact->n < job->end_fact)
                         break;
                 deps_release(core, job);
                 job_free(core, job);

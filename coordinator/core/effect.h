@@ -29,7 +29,7 @@ enum fact_kind {
         FACT_JOB_DURABLE, /* job: its submission is committed */
         FACT_TASKS_EXIST, /* job, n: rows below position n are committed */
         FACT_MARK, /* job, n: the mark n is committed */
-        FACT_TASKS_ENDED, /* job: final statuses are committed; dependants, watchers */
+        FACT_TASKS_ENDED, /* job, n: final statuses are committed; dependants and watchers that wait for n or less */
         FACT_ATTEMPT_GRANTED, /* at-most-once: job, n = nonce: the attempt is committed, now send it */
         FACT_WAS_ENDED, /* request: the answer to STORE_WAS_ENDED is in event.fact.answer */
         FACT_OUTPUT, /* job: output was recorded */

@@ -387,6 +387,13 @@ void job_flush(struct core *core)
         }
 }
 
+uint64_t job_end_fact(struct core *core, struct job *job)
+{
+        effects_fact(core->out,
+                     (struct fact){ .kind = FACT_TASKS_ENDED, .job = job->id, .n = ++core->n_end_facts });
+        return core->n_end_facts;
+}
+
 void job_check_end(struct core *core, struct job *job)
 {
         if (job->phase != JOB_LIVE || job_final(job) < job->tasks)
@@ -396,7 +403,7 @@ void job_check_end(struct core *core, struct job *job)
         job->ended_us = core->wall_us;
         queue_remove(core, job);
         job_set_dirty(core, job);
-        effects_fact(core->out, (struct fact){ .kind = FACT_TASKS_ENDED, .job = job->id });
+        job->end_fact = job_end_fact(core, job);
 }
 
 void job_live(struct core *core, struct job *job)

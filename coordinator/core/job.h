@@ -40,6 +40,8 @@ void job_state_fill(const struct job *job, struct job_state *state);
 void job_counts_fill(const struct job *job, struct rec_job_counts *counts);
 void job_set_dirty(struct core *core, struct job *job);
 void job_flush(struct core *core); /* counts of dirty jobs */
+/* Ends that are written now are told by a fact of this number; those written later by a higher one. */
+uint64_t job_end_fact(struct core *core, struct job *job);
 /* Has its last task ended? Then it is over, and everybody hears of it when that is committed. */
 void job_check_end(struct core *core, struct job *job);
 /* It came to life (its submission is committed, or replay is done): start what it can. */

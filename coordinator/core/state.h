@@ -87,6 +87,7 @@ struct watch {
         bool all;
         bool progress, output;
         bool due; /* counts changed since the last event */
+        uint64_t fact; /* the end fact that it waits for; 0: something is not final yet */
         int64_t told_us; /* mono; of the last progress event */
         struct watch *next, *prev; /* of the job */
         struct watch *next_of_client, *prev_of_client;
@@ -142,6 +143,7 @@ struct job {
         uint8_t digest[32];
         bool has_key;
         enum job_phase phase;
+        uint64_t end_fact; /* JOB_ENDED: whose commit it waits for */
         int64_t submitted_us, started_us, ended_us; /* wall */
         uint32_t cpus;
 
@@ -297,6 +299,7 @@ struct core {
         int64_t refuse_until_us; /* mono; rate of refusal events */
         uint32_t refusals_hidden;
         uint64_t n_events, n_grants, n_ends;
+        uint64_t n_end_facts; /* each FACT_TASKS_ENDED has a number of its own */
         uint64_t *edge_hits; /* a counter per edge of task_state.def */
 };
 

@@ -167,7 +167,7 @@ static void subscribe(struct core *core, const struct asker *asker, struct job *
         /* What it waits for may be final in memory and not yet committed: the fact that is on its way tells it;
          * where nothing is on its way any more, a fact of our own does. */
         if (!watch->all && watch->only.count == 0)
-                effects_fact(core->out, (struct fact){ .kind = FACT_TASKS_ENDED, .job = job->id });
+                watch->fact = job->phase == JOB_ENDED ? job->end_fact : job_end_fact(core, job);
 }
 
 void watch_on_watch(struct core *core, const struct asker *asker, struct msg **take_msg)
@@ -206,7 +206,7 @@ void watch_on_watch(struct core *core, const struct asker *asker, struct msg **t
 void watch_ended(struct core *core, struct job *job, const struct spans *which)
 {
         struct watch *watch;
-        bool through = false;
+        uint64_t fact = 0;
 
         DL_FOREACH (job->watches, watch) {
                 struct spans ended = { 0 };
@@ -216,18 +216,28 @@ void watch_ended(struct core *core, struct job *job, const struct spans *which)
                 for (size_t i = which->head; i < which->n; i++)
                         spans_take(&watch->only, which->list[i].lo, which->list[i].hi, &ended);
                 spans_done(&ended);
-                through |= watch->only.count == 0;
+                if (watch->only.count > 0)
+                        continue;
+                if (fact == 0)
+                        fact = job_end_fact(core, job);
+                watch->fact = fact;
         }
-        if (through)
-                effects_fact(core->out, (struct fact){ .kind = FACT_TASKS_ENDED, .job = job->id });
 }
 
-void watch_committed(struct core *core, struct job *job)
+/* An older fact says nothing of what ended after it: that is in a batch of its own, not committed yet. */
+static bool is_through(const struct watch *watch, const struct job *job, uint64_t fact)
+{
+        if (watch->all)
+                return job->phase == JOB_ENDED && job->end_fact <= fact;
+        return watch->fact != 0 && watch->fact <= fact;
+}
+
+void watch_committed(struct core *core, struct job *job, uint64_t fact)
 {
         struct watch *watch, *next;
 
         DL_FOREACH_SAFE (job->watches, watch, next) {
-                if (watch->all ? job->phase != JOB_ENDED : watch->only.count > 0)
+                if (!is_through(watch, job, fact))
                         continue;
                 send_event(core, watch, true, true, watch->output);
                 watch_free(core, watch);

@@ -9,7 +9,8 @@
 void watch_on_watch(struct core *core, const struct asker *asker, struct msg **take_msg);
 void watch_ended(struct core *core, struct job *job,
                  const struct spans *which); /* these are final, not committed */
-void watch_committed(struct core *core, struct job *job); /* some ends are: who is through hears of it */
+void watch_committed(struct core *core, struct job *job,
+                     uint64_t fact); /* the ends up to this fact are: who is through hears of it */
 void watch_progress(struct core *core, struct job *job); /* counts changed */
 void watch_output(struct core *core, struct job *job); /* output is committed */
 void watch_tick(struct core *core);
