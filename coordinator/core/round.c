@@ -74,6 +74,16 @@ static bool is_wanted(enum task_status status, bool failed_only)
         return failed || (!failed_only && (status == TASK_STATUS_CANCELLED || status == TASK_STATUS_ABORTED));
 }
 
+/* It may have been read while its last tasks were still running, and have left memory since. */
+static bool is_over(const struct store_job_new *row)
+{
+        const struct job_state *state = &row->state;
+
+        return state->succeeded + state->failed + state->timeout + state->oom + state->lost +
+                       state->cancelled + state->aborted ==
+               row->tasks;
+}
+
 /* The job comes back to memory, all its tasks final. */
 static struct job *bring_back(struct core *core, struct job_round *round)
 {
@@ -190,7 +200,7 @@ static void apply(struct core *core, const struct round_wait *wait, struct job_r
                 reply_changed(core, &wait->asker, n, NULL);
                 return;
         }
-        if ((job && (job->phase != JOB_LIVE || job->ending != 0)) ||
+        if ((job && (job->phase != JOB_LIVE || job->ending != 0)) || (!job && !is_over(&round->replay.job)) ||
             (!job && HASH_CNT(hh, core->jobs) >= core->settings.unfinished_jobs_max)) {
                 reply_retry_later(core, &wait->asker, "the job is just ending, or too many are unfinished",
                                   500);
