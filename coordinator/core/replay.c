@@ -156,10 +156,11 @@ static void ask_deps(struct core *core, struct job *job)
         }
 }
 
-/* What was granted must have found its dependencies met: such a job does not wait again. */
+/* What was granted must have found its dependencies met: such a job does not wait again. A person may cancel tasks of a
+ * job that still waits: they say nothing. */
 static bool was_granted(const struct job *job)
 {
-        return job->ending != 0 || job->started_us != 0 || job_final(job) > 0;
+        return job->ending != 0 || job->started_us != 0 || job_final(job) > job->n[TASK_STATUS_CANCELLED];
 }
 
 static void settle_home(struct core *core, struct job *job)
