@@ -64,8 +64,8 @@ static bool supersede(struct core *core, struct job *job, uint32_t at, const str
                 if (lease_has(lease, LEASE_OUT, at))
                         break;
         }
-        if (!lease || lease->epoch > held->epoch ||
-            (lease->epoch == held->epoch && lease->attempt >= held->attempt) || job->spec->spec.at_most_once)
+        if (!lease || lease->epoch > held->epoch || lease->attempt >= held->attempt ||
+            held->epoch < job->floor_epoch || job->spec->spec.at_most_once)
                 return false;
         spans_add(&one, home);
         lease_stop(core, lease, &one, TASK_REASON_WORKER_LOST);
@@ -86,15 +86,22 @@ static bool supersede(struct core *core, struct job *job, uint32_t at, const str
         return true;
 }
 
+/* Whose nonce it is, if anybody's. */
+static bool nonce_fits(const struct core *core, const struct worker *worker, const struct job *job,
+                       uint32_t at, const struct rec_held_lease *held)
+{
+        const struct lease *lease = lease_find(core, held->nonce);
+
+        return !lease || (lease->worker == worker && lease->job == job && lease->epoch == held->epoch &&
+                          lease->attempt == held->attempt && at >= lease->lo && at < lease->lo + lease->n);
+}
+
 static struct lease *adopted_lease(struct core *core, struct worker *worker, struct job *job, uint32_t at,
                                    const struct span *span, const struct rec_held_lease *held)
 {
         struct lease *lease = lease_find(core, held->nonce);
         uint32_t lo, hi;
 
-        if (lease && (lease->worker != worker || lease->job != job || lease->epoch != held->epoch ||
-                      lease->attempt != held->attempt || at < lease->lo || at >= lease->lo + lease->n))
-                return NULL;
         if (lease)
                 return lease;
         /* Wherever the grant began, it lies within this window. */
@@ -119,11 +126,15 @@ static bool adopt_one(struct core *core, struct worker *worker, struct job *job,
         struct lease *lease;
         struct note note;
 
+        if (job->ending == TASK_STATUS_ABORTED || held->epoch >= core->settings.epoch ||
+            !nonce_fits(core, worker, job, at, held))
+                return false;
+        /* What is taken from its holder here is adopted below: nothing must stay between the two. */
         if (!found && spans_find(&job->adopted, at) && supersede(core, job, at, held))
                 found = spans_find(&job->limbo, at);
-        if (!found || job->ending == TASK_STATUS_ABORTED || held->epoch >= core->settings.epoch ||
-            !may_adopt(job, found, held) || !(lease = adopted_lease(core, worker, job, at, found, held)))
+        if (!found || !may_adopt(job, found, held))
                 return false;
+        lease = adopted_lease(core, worker, job, at, found, held);
         note = *note_of(job, found);
         if (job->n_waits > 0)
                 deps_were_met(core, job);
@@ -183,15 +194,18 @@ static void keep_or_adopt(struct core *core, struct worker *worker, const struct
         struct ranges stale = { 0 };
         struct lease *lease = lease_find(core, held->nonce);
 
-        if (!job || job->phase != JOB_LIVE) {
+        if (job)
+                index_spans(&job->indexes, held->ranges, held->n_ranges, &named);
+        /* No lease has so many tasks, and each would be looked at. */
+        if (!job || job->phase != JOB_LIVE || named.count > 2 * LEASE_TASKS_MAX) {
                 struct ranges all = { .list = held->ranges, .n = held->n_ranges };
 
                 tell_stop(core, worker, held, &all);
+                spans_done(&named);
                 return;
         }
         if (lease && lease->worker == worker && !lease->kept)
                 lease->kept = xcalloc(1, sizeof(*lease->kept));
-        index_spans(&job->indexes, held->ranges, held->n_ranges, &named);
         for (size_t i = named.head; i < named.n; i++) {
                 for (uint32_t at = named.list[i].lo; at <= named.list[i].hi; at++) {
                         lease = lease_find(core, held->nonce);
