@@ -16,6 +16,8 @@
 #include "core/tasks.h"
 #include "core/watch.h"
 
+#define RAN_US_MAX (INT64_C(1) << 42) /* 50 days: no task is charged more, whatever its worker says */
+
 /* One `end` of a message while it is worked on. */
 struct end {
         const struct rec_task_end *said;
@@ -219,7 +221,8 @@ static void end_again(struct core *core, struct lease *lease, const struct rec_t
         move(core, job, TRIGGER_AGAIN, job_home(job), group);
         if (ran)
                 tasks_write_attempts(core, job, &group->which, outcome);
-        if (ran || group->started > 0 || counts.attempt > 0)
+        /* The row of an adopted lease names it. */
+        if (ran || group->started > 0 || counts.attempt > 0 || lease->epoch != core->settings.epoch)
                 tasks_write_state(core, job, &group->which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                   NULL);
         tasks_again(core, job, &group->which, &counts, ran);
@@ -227,15 +230,15 @@ static void end_again(struct core *core, struct lease *lease, const struct rec_t
 
 static void learn_run_time(struct core *core, struct job *job, const struct rec_task_end *said, uint64_t n)
 {
-        int64_t total = 0;
+        int64_t mean = 0;
 
         if (n == 0 || said->status == END_STATUS_RETURNED)
                 return;
         for (size_t i = 0; i < said->n_ran_us; i++)
-                total += MAX(said->ran_us[i], INT64_C(0));
-        total = total / (int64_t)MAX(said->n_ran_us, (size_t)1) * (int64_t)n;
-        queue_charge(core, job, (total - job->task_us * (int64_t)n) * job->cpus);
-        job->task_us = MAX((7 * job->task_us + total / (int64_t)n) / 8, INT64_C(100));
+                mean += MIN(MAX(said->ran_us[i], INT64_C(0)), RAN_US_MAX);
+        mean /= (int64_t)MAX(said->n_ran_us, (size_t)1);
+        queue_charge(core, job, mean - job->task_us, n * job->cpus);
+        job->task_us = MAX((7 * job->task_us + mean) / 8, INT64_C(100));
 }
 
 static void apply(struct core *core, struct lease *lease, struct end *end, uint64_t *already)

@@ -372,7 +372,7 @@ static bool grant(struct core *core, struct worker *worker, struct job *job, uin
         for (uint32_t at = span.lo; at <= span.hi; at++)
                 lease_add(core, lease, at);
         core->n_grants += span_count(span);
-        queue_charge(core, job, job->task_us * job->cpus * span_count(span));
+        queue_charge(core, job, job->task_us, (uint64_t)job->cpus * span_count(span));
         if (job->spec->spec.at_most_once)
                 grant_once(core, lease);
         else

@@ -209,14 +209,22 @@ struct job *queue_pick(const struct core *core, const struct kind *kind)
         return best;
 }
 
-void queue_charge(struct core *core, struct job *job, int64_t cpu_us)
+/* Past this nobody's time goes: workers say how long their tasks ran. */
+#define VIRTUAL_US_MAX (INT64_MAX / 4)
+
+void queue_charge(struct core *core, struct job *job, int64_t us, uint64_t cpus)
 {
         struct owner *owner = job->owner;
         struct bucket *bucket;
+        int64_t cpu_us;
 
+        if (__builtin_mul_overflow(us, (int64_t)cpus, &cpu_us))
+                cpu_us = us < 0 ? -VIRTUAL_US_MAX : VIRTUAL_US_MAX;
+        cpu_us = MAX(-VIRTUAL_US_MAX, MIN(cpu_us, VIRTUAL_US_MAX));
         if (cpu_us > 0 && owner->virtual_us > core->virtual_us)
                 core->virtual_us = owner->virtual_us;
         owner->virtual_us += cpu_us / (int64_t)job->queue->weight;
+        owner->virtual_us = MAX(-VIRTUAL_US_MAX, MIN(owner->virtual_us, VIRTUAL_US_MAX));
         DL_FOREACH (owner->buckets, bucket)
                 heap_moved(&bucket->lane->levels[bucket->level], bucket);
 }

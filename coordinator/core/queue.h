@@ -13,8 +13,8 @@ bool queue_is_empty(const struct core *core); /* no job can be granted now */
 /* The first job in order that workers of this kind can run, or NULL. O(lanes). */
 struct job *queue_pick(const struct core *core, const struct kind *kind);
 bool queue_before(const struct job *a, const struct job *b); /* a is served first */
-/* The owner has used so much (or, negative, less than assumed). Moves his jobs. */
-void queue_charge(struct core *core, struct job *job, int64_t cpu_us);
+/* The owner has used so much on so many cpus (or, negative, less than assumed). Moves his jobs. */
+void queue_charge(struct core *core, struct job *job, int64_t us, uint64_t cpus);
 /* Tasks of the job that could be granted now, were there slots. */
 uint64_t queue_grantable(const struct job *job);
 
