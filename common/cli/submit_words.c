@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/nearest.h"
@@ -113,21 +114,25 @@ static int default_name(struct submit *submit, const char *word, struct err *err
 }
 
 /* --- scripts --------------------------------------------------------------------------------------------------- */
+/* A readable text file that begins with #!, contains a slash or ends in .sh. What has a NUL is a program. */
 bool submit_is_script(const char *word)
 {
         size_t n = strlen(word);
+        bool looks_so = strchr(word, '/') || (n > 3 && strcmp(word + n - 3, ".sh") == 0);
         char head[512];
-        ssize_t got;
+        struct stat st;
+        ssize_t got = -1;
         int fd;
 
-        if (!strchr(word, '/') && !(n > 3 && strcmp(word + n - 3, ".sh") == 0))
-                return false;
         fd = open(word, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0)
                 return false;
-        got = read(fd, head, sizeof(head));
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+                got = read(fd, head, sizeof(head));
         close(fd);
-        return got >= 2 && head[0] == '#' && head[1] == '!' && !memchr(head, '\0', (size_t)got);
+        if (got <= 0 || memchr(head, '\0', (size_t)got))
+                return false;
+        return looks_so || (got >= 2 && head[0] == '#' && head[1] == '!');
 }
 
 static int take_script(struct submit *submit, const char *path, struct err *err)

@@ -34,6 +34,14 @@ submitted "options on the command line beat it" -n mine -a 7 -e GREETING=ho ./jo
 equal "every one of them" "$(logs "$out")" "ho me 7"
 submitted "entries replace its array" ./job.sh {} ::: x 'y z'
 equal "one task per entry" "$(logs "$out")" $'hi x 1\nhi y z 2'
+echo 'echo "plain $1"' >plain.sh
+submitted "a script without #! is one of the shell" plain.sh words
+equal "that gets its arguments" "$(logs "$out")" "plain words"
+cp job.sh job
+run jobsubmit --dry-run job
+matches "#! alone makes a script too" "$out" $'\nscript +true'
+run jobsubmit --dry-run "$(command -v env)"
+lacks "a program with a slash is none" "$out" 'script'
 run jobsubmit -q --wait -- ./job.sh
 check "behind -- it is a command of the worker" test "$status" -eq 1
 
