@@ -96,6 +96,12 @@ static int run(struct cli *cli)
                 (void)err_set(&err, ERR_USAGE, "--stderr and --both exclude each other");
                 return cli_fail(cli, &err);
         }
+        if (cli->form == CLI_FORM_JSON) {
+                (void)err_set(&err, ERR_USAGE,
+                              "logs gives the bytes as they are; as JSON: jobctl sql --json "
+                              "'SELECT task_index, seq, text FROM v_output WHERE job_id=…'");
+                return cli_fail(cli, &err);
+        }
         if (command_targets(cli, &picked, &err) < 0)
                 return cli_fail(cli, &err);
         if (opts_flag(cli->opts, "follow"))

@@ -31,6 +31,17 @@ static const struct opt_program program = {
         .common = cli_common_options,
 };
 
+/* --json: the jobs that were waited for, as they are now. */
+static int print_jobs(struct cli *cli, const struct targets *targets, int code)
+{
+        static const struct print print = { .schema = "jobctl.wait/1" };
+        struct listing *listings = command_listings(cli, LIST_KIND_JOBS, targets);
+        int failed = command_print(cli, &print, listings, targets->n);
+
+        listings_free(listings, targets->n);
+        return failed ? failed : code;
+}
+
 static int run(struct cli *cli)
 {
         CLEANUP_PICKED struct picked_tasks picked = { 0 };
@@ -46,7 +57,7 @@ static int run(struct cli *cli)
         if (command_targets(cli, &picked, &err) < 0)
                 return cli_fail(cli, &err);
         if (follow_targets(&follow, &picked.targets, &code, &err) == 0)
-                return code;
+                return cli->form == CLI_FORM_JSON ? print_jobs(cli, &picked.targets, code) : code;
         return interrupted() ? follow_interrupted(cli, &picked.targets) : cli_fail(cli, &err);
 }
 

@@ -28,6 +28,10 @@ exits "no such task" 66 jobctl tasks "$alpha.9"
 matches "is said" "$err" "no such task in job $alpha"
 exits "also in JSON" 66 jobctl --json tasks "$alpha.[8-9]"
 exits "none of that status is an empty list" 0 jobctl tasks "$alpha.1" -s failed
+exits "wait --json" 1 jobctl --json wait "$alpha.[1-4]" "$beta"
+equal "shows the jobs, once each" "$(ids printf '%s\n' "$out")" "$alpha $beta "
+exits "logs has no JSON" 64 jobctl --json logs "$alpha"
+matches "and says where there is" "$err" 'jobctl sql --json'
 exits "no such worker" 66 jobctl worker show w77
 exits "which one?" 64 jobctl show
 
