@@ -60,8 +60,8 @@ struct db_args {
                 char name[24];
                 char type;
                 int64_t *numbers; /* u, i: the value; s, b: where it starts in `bytes` */
-                unsigned long *lengths;
                 char *indicators;
+                unsigned long *lengths; /* s, b */
                 const char **pointers; /* s, b: made when the statement runs */
         } columns[DB_COLUMNS_MAX];
         size_t n_rows, cap_rows;

@@ -47,6 +47,11 @@ void db_args_clear(struct db_args *args)
         buf_clear(&args->bytes);
 }
 
+static bool is_number(const struct db_arg_column *column)
+{
+        return column->type == 'u' || column->type == 'i';
+}
+
 static void grow(struct db_args *args)
 {
         args->cap_rows = args->cap_rows ? args->cap_rows * 2 : 16;
@@ -54,8 +59,10 @@ static void grow(struct db_args *args)
                 struct db_arg_column *column = &args->columns[i];
 
                 column->numbers = xrealloc(column->numbers, args->cap_rows * sizeof(*column->numbers));
-                column->lengths = xrealloc(column->lengths, args->cap_rows * sizeof(*column->lengths));
                 column->indicators = xrealloc(column->indicators, args->cap_rows);
+                if (is_number(column))
+                        continue;
+                column->lengths = xrealloc(column->lengths, args->cap_rows * sizeof(*column->lengths));
                 column->pointers = xrealloc(column->pointers, args->cap_rows * sizeof(*column->pointers));
         }
 }
@@ -128,7 +135,8 @@ void db_put_null(struct db_args *args)
         struct db_arg_column *column = next_cell(args, &row);
 
         column->numbers[row] = 0;
-        column->lengths[row] = 0;
+        if (!is_number(column))
+                column->lengths[row] = 0;
         column->indicators[row] = STMT_INDICATOR_NULL;
 }
 

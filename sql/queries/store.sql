@@ -29,9 +29,6 @@ VALUES (:job, :owner, :queue, :task_type, :loading, :status, :priority, :cpus, :
 -- name: job_tag
 INSERT INTO JobTags (job_id, part, owner, tag_hash, tag) VALUES (:job, :part, :owner, :tag_hash, :tag)
 
--- name: job_tags_clear
-DELETE FROM JobTags WHERE job_id = :job
-
 -- A chunk that comes again is the same chunk, sealed afresh.
 -- name: job_chunk
 INSERT INTO JobData (job_id, part, seq, owner, payload) VALUES (:job, :part, :seq, :owner, :payload)

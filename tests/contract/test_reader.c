@@ -1,5 +1,6 @@
 /* The readers against a real MariaDB: every listing, what is shown to whom, pages, output and files, and that a
  * damaged envelope is an error with a name. */
+#include "adapters/db.h"
 #include "adapters/reader.h"
 #include "crypt/envelope.h"
 #include "tests/contract/scene.h"
@@ -688,7 +689,25 @@ static void a_damaged_or_moved_envelope_is_refused_by_name(void)
         }
 }
 
-static void readers_cannot_write_and_survive_a_lost_connection(void)
+static void a_readers_connection_cannot_write(void)
+{
+        struct desk d;
+        struct db_target target;
+        struct db *db;
+
+        desk_open(&d);
+        target = (struct db_target){ the_server.option_file, d.s.database };
+        db = db_open(&target, DB_READER, &d.s.err);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(db);
+        CU_ASSERT_EQUAL(db_run(db, "SELECT COUNT(*) FROM Jobs", &d.s.err), 0);
+        CU_ASSERT_EQUAL(db_run(db, "UPDATE Jobs SET priority = 5", &d.s.err), -1);
+        CU_ASSERT_EQUAL(db_run(db, "DELETE FROM Events", &d.s.err), -1);
+        CU_ASSERT_EQUAL(db_run(db, "CREATE TABLE x (a INT)", &d.s.err), -1);
+        db_close(db);
+        desk_done(&d);
+}
+
+static void readers_survive_a_lost_connection(void)
 {
         struct desk d;
 
@@ -748,6 +767,5 @@ UNIT_MAIN("reader", TEST(jobs_show_their_columns_and_open_what_is_sealed),
           TEST(events_go_on_by_number_and_stay_with_their_owner),
           TEST(output_comes_in_order_and_says_when_it_is_over), TEST(files_and_inputs_are_given_by_pieces),
           TEST(a_watch_on_a_finished_job_is_answered_from_its_row), TEST(loads_give_entries_and_rounds),
-          TEST(a_damaged_or_moved_envelope_is_refused_by_name),
-          TEST(readers_cannot_write_and_survive_a_lost_connection),
-          TEST(a_full_queue_sheds_questions_at_once))
+          TEST(a_damaged_or_moved_envelope_is_refused_by_name), TEST(a_readers_connection_cannot_write),
+          TEST(readers_survive_a_lost_connection), TEST(a_full_queue_sheds_questions_at_once))

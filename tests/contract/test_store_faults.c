@@ -1,5 +1,6 @@
 /* What goes wrong around the store: another coordinator, locks of others, connections that die at the worst moment, a
  * server that is killed, settings that break the promise, a schema that was left half-way. */
+#include "adapters/db_internal.h"
 #include "adapters/db_setup.h"
 #include "adapters/sql_files.h"
 #include "adapters/store_internal.h"
@@ -514,6 +515,33 @@ static void starts_at_once_make_one_schema_and_epochs_of_their_own(void)
         scene_done(&s);
 }
 
+/* Statements and schema drift apart in one of two ways: one that does not prepare, one that nobody runs. */
+static void every_statement_prepares_on_this_schema(void)
+{
+        struct scene s = scene_opened();
+        struct db *db = admin_of(&s);
+        unsigned n = 0;
+
+        for (const struct sql_file *file = sql_files; file->name; file++) {
+                if (strncmp(file->name, "queries/", 8) != 0)
+                        continue;
+                for (const char *at = file->text; (at = strstr(at, "-- name: ")); n++) {
+                        char name[64];
+                        struct db_stmt *stmt;
+
+                        at += strlen("-- name: ");
+                        snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, "\n"), at);
+                        stmt = db_prepare(db, name, &s.err);
+                        if (!stmt)
+                                fprintf(stderr, "        %s\n", s.err.text);
+                        CU_ASSERT_PTR_NOT_NULL(stmt);
+                }
+        }
+        CU_ASSERT_TRUE(n > 80);
+        db_close(db);
+        scene_done(&s);
+}
+
 static void views_are_made_again_only_when_their_text_changes(void)
 {
         struct scene s = scene_opened();
@@ -575,4 +603,5 @@ UNIT_MAIN("store_faults", TEST(a_second_coordinator_fences_the_first),
           TEST(another_host_is_spoken_to_with_verified_tls_only), TEST(migrations_go_on_where_they_were_cut),
           TEST(a_migration_that_fails_says_where_and_a_newer_schema_is_refused),
           TEST(starts_at_once_make_one_schema_and_epochs_of_their_own),
+          TEST(every_statement_prepares_on_this_schema),
           TEST(views_are_made_again_only_when_their_text_changes), TEST(the_first_administrator_is_made_once))
