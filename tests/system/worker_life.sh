@@ -68,6 +68,7 @@ equal "its task is queued again" "$(count "$id" queued)" 1
 touch "$W/go"
 start --profile "$T/n2.profile" --slots 1 --idle-exit 1
 await "and done by the next" 20 is "$id" succeeded 1
+equal "as another attempt" "$(tr '\n' ' ' <"$W/twice")" "1 2 "
 ends "which ends by itself when it is idle" 0
 
 # --- the drain timeout, and life

@@ -460,7 +460,7 @@ static void a_task_whose_output_nobody_takes_can_still_be_given_back(void)
         start(&b, args, 3);
         spin(&b, 300 * US_PER_MS);
         CU_ASSERT_FALSE(b.over); /* it has ended and waits for credit */
-        b.task.stop = WSTOP_RETURN;
+        b.task.stop = WSTOP_LEAVE;
         exec_stop(b.exec, &b.task, 0);
         spin(&b, US_PER_S);
         CU_ASSERT_TRUE(b.over);

@@ -501,7 +501,7 @@ static void a_second_signal_stops_what_runs_and_gives_it_back(void)
         end_task(&s, task, &(struct wend){ .how = WEND_SIGNALED, .signal = 15 });
         msg = said(&s, MSG_finished);
         CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
-        CU_ASSERT_EQUAL(msg->u.finished.ends[0].status, END_STATUS_RETURNED);
+        CU_ASSERT_EQUAL(msg->u.finished.ends[0].status, END_STATUS_CANCELLED);
         CU_ASSERT_EQUAL(msg->u.finished.ends[0].reason, TASK_REASON_STOPPED);
         scene_end(&s);
 }

@@ -338,7 +338,7 @@ static void force(struct wcore *core, int64_t now_us, struct weffects *out)
                 return;
         core->forced = true;
         core->forced_at_us = now_us + longest_grace_us(core) + FORCED_EXIT_US;
-        core_stop_all(core, now_us, WSTOP_RETURN, TASK_REASON_STOPPED, out);
+        core_stop_all(core, now_us, WSTOP_LEAVE, TASK_REASON_STOPPED, out);
 }
 
 void wcore_on_drain(struct wcore *core, int64_t now_us, struct weffects *out)
@@ -414,7 +414,7 @@ static void tick_contact(struct wcore *core, int64_t now_us, struct weffects *ou
         if (core->config.on_lost == WON_LOST_FINISH)
                 return;
         core_note(out, true, "stops its tasks: no coordinator for the whole reconnect window", "");
-        core_stop_all(core, now_us, WSTOP_RETURN, TASK_REASON_STOPPED, out);
+        core_stop_all(core, now_us, WSTOP_LEAVE, TASK_REASON_STOPPED, out);
 }
 
 /* When to look whether too much waits: long after it came, after the last end and after the last look. */

@@ -52,11 +52,10 @@ static struct verdict judge(const struct wtask *task, const struct wend *end)
 {
         switch (task->stop) {
         case WSTOP_CANCEL:
+        case WSTOP_LEAVE: /* not returned: it has run, and may have said things under its attempt's number */
                 return (struct verdict){ END_STATUS_CANCELLED, task->stop_reason };
         case WSTOP_LIMIT:
                 return (struct verdict){ END_STATUS_TIMEOUT, TASK_REASON_TIME_LIMIT };
-        case WSTOP_RETURN:
-                return (struct verdict){ END_STATUS_RETURNED, task->stop_reason };
         case WSTOP_SILENT:
         case WSTOP_NONE:
                 break;
@@ -264,12 +263,6 @@ void end_running(struct wcore *core, int64_t now_us, const struct wtask *task, c
         size_t header_bytes, body_bytes, at;
         struct wbatch *batch;
 
-        if (verdict.status == END_STATUS_RETURNED) {
-                batch = batch_open(core, now_us, 512, 0, 0);
-                batch_add(core, batch, task->lease, &want, run);
-                batch_set_due(core, now_us);
-                return;
-        }
         want.has_code = end->how == WEND_EXITED;
         want.code = want.has_code ? end->code : 0;
         want.has_signal = end->how == WEND_SIGNALED;

@@ -250,7 +250,7 @@ static void on_not_allowed(struct wcore *core, int64_t now_us, bool of_ready, co
         core->refusals++;
         if (!core->was_live || core->refusals >= REFUSALS_MAX) {
                 core_note(out, true, "the coordinator refuses this worker: %s", text);
-                core_stop_all(core, now_us, WSTOP_RETURN, TASK_REASON_STOPPED, out);
+                core_stop_all(core, now_us, WSTOP_LEAVE, TASK_REASON_STOPPED, out);
                 core_exit(core, out, 77, text);
                 return;
         }

@@ -49,7 +49,7 @@ enum wstop { /* why a task is being stopped */
              WSTOP_NONE,
              WSTOP_CANCEL, /* a person, or the coordinator: ends cancelled */
              WSTOP_LIMIT, /* its time is up: ends timeout */
-             WSTOP_RETURN, /* the worker leaves: goes back to the queue */
+             WSTOP_LEAVE, /* the worker leaves: ends cancelled, reason stopped, which the coordinator runs again */
              WSTOP_SILENT, /* the lease is no longer ours: nothing is said */
 };
 

@@ -395,7 +395,7 @@ void exec_stop(struct exec *exec, struct wtask *task, int64_t grace_us)
         case RUN_CLOSING:
                 /* Nobody wants its output any more, and there may be nobody to give it to. */
                 if (run->waits && !run->unsettled &&
-                    (task->stop == WSTOP_RETURN || task->stop == WSTOP_SILENT))
+                    (task->stop == WSTOP_LEAVE || task->stop == WSTOP_SILENT))
                         run_fail(run, TASK_REASON_STOPPED);
                 break;
         }
