@@ -12,11 +12,28 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* Whoever started us may have left signals ignored, and tasks would inherit that. By system call, because make and
+ * others that use posix_spawn leave two ignored of which the C library says that they are not there. */
+static void stop_ignoring(void)
+{
+        for (int sig = 1; sig < NSIG; sig++) {
+                struct { /* as the kernel has it */
+                        void *handler;
+                        unsigned long rest[7];
+                } action = { 0 }, standard = { 0 };
+
+                if (syscall(SYS_rt_sigaction, sig, NULL, &action, NSIG / 8) == 0 &&
+                    action.handler == (void *)SIG_IGN)
+                        syscall(SYS_rt_sigaction, sig, &standard, NULL, NSIG / 8);
+        }
+}
 
 int process_signals(struct err *err)
 {
@@ -24,12 +41,7 @@ int process_signals(struct err *err)
         sigset_t set;
         int fd;
 
-        for (int sig = 1; sig < NSIG; sig++) {
-                struct sigaction action;
-
-                if (sigaction(sig, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
-                        signal(sig, SIG_DFL);
-        }
+        stop_ignoring();
         sigemptyset(&set);
         for (size_t i = 0; i < ARRAY_LEN(ours); i++)
                 sigaddset(&set, ours[i]);
@@ -102,13 +114,12 @@ void process_user_free(struct spawn_user *user)
         free(user);
 }
 
-int process_env(const struct spawn_user *user, struct env_base *ret_env, struct err *err)
+void process_env(const struct spawn_user *user, struct env_base *ret_env)
 {
         uid_t uid = user ? user->uid : geteuid();
         const struct passwd *pw = getpwuid(uid);
         const char *path = getenv("PATH");
 
-        (void)err;
         *ret_env = (struct env_base){
                 .path = xstrdup(path && *path ? path : PATH_DEFAULT),
                 .home = xstrdup(pw ? pw->pw_dir : "/"),
@@ -116,7 +127,6 @@ int process_env(const struct spawn_user *user, struct env_base *ret_env, struct 
                            : xasprintf("%u", (unsigned)uid), /* a container's bare number */
                 .worker = "",
         };
-        return 0;
 }
 
 void process_env_done(struct env_base *env)
