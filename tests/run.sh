@@ -96,18 +96,20 @@ run_all() { # NAME…
                 running=$((running + 1))
         done
 }
-for kind in "$@"; do
-        mapfile -t names < <(list "$kind" | grep -E -- "${TESTS:-.}")
-        together=()
-        alone=()
-        for name in "${names[@]}"; do
-                if is_alone "$name"; then alone+=("$name"); else together+=("$name"); fi
-        done
-        run_all "${together[@]}"
-        wait
-        running=0
-        for name in "${alone[@]}"; do run_one "$name"; done
+together=()
+alone=()
+for name in $(for kind in "$@"; do list "$kind"; done | grep -E -- "${TESTS:-.}"); do
+        if is_alone "$name"; then
+                alone+=("$name")
+        elif [[ $name == sim/* ]]; then # the longest first
+                together=("$name" "${together[@]}")
+        else
+                together+=("$name")
+        fi
 done
+run_all "${together[@]}"
+wait
+for name in "${alone[@]}"; do run_one "$name"; done
 
 count() { find "$results" -name "$1.*" | wc -l; }
 passed=$(count ok)
