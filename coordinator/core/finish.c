@@ -104,6 +104,10 @@ static int check_pieces(const struct msg *msg, struct err *err)
 
                 if (file->end >= finished->n_ends || !is_in(&finished->ends[file->end], file->index))
                         return err_set(err, ERR_BAD_FIELD, "files: of a task that did not end here");
+                for (size_t k = 0; k < file->n_sha256; k++)
+                        if (!strchr("0123456789abcdef", file->sha256[k]))
+                                return err_set(err, ERR_BAD_FIELD,
+                                               "files: sha256 is not 64 lower-case digits");
         }
         return 0;
 }
@@ -150,7 +154,7 @@ static void put_times(const struct core *core, const struct rec_task_end *said, 
                 lists[1][i] = core->wall_us - value(said->ago_us, said->n_ago_us, k);
                 lists[0][i] = lists[1][i] - value(said->ran_us, said->n_ran_us, k);
                 lists[2][i] = value(said->cpu_us, said->n_cpu_us, k);
-                lists[3][i] = value(said->rss_kib, said->n_rss_kib, k);
+                lists[3][i] = MIN(value(said->rss_kib, said->n_rss_kib, k), (int64_t)UINT32_MAX);
         }
         free(end->started_us);
         free(end->ended_us);

@@ -263,10 +263,47 @@ static void absurd_run_times_overflow_nothing(void)
         scene_free(s);
 }
 
+static void what_no_column_holds_is_refused_or_cut(void)
+{
+        struct scene *s = scene_new();
+        struct range range = { 1, 1 };
+        int64_t rss = (INT64_C(1) << 53) - 1;
+        struct rec_task_end end = { .ranges = &range,
+                                    .n_ranges = 1,
+                                    .status = END_STATUS_SUCCEEDED,
+                                    .rss_kib = &rss,
+                                    .n_rss_kib = 1 };
+        struct rec_task_file file = { .index = 1, .file = 1, .name = "f", .n_name = 1, .n_sha256 = 64 };
+        struct msg msg = { .kind = MSG_finished };
+        const struct store_op *op;
+
+        end.job = scene_array(s, ALICE, 1);
+        scene_ready(s, 0, 1, 1);
+        end.nonce = s->grants[0].nonce;
+        end.epoch = s->grants[0].epoch;
+        end.attempt = 1;
+        msg.u.finished =
+                (struct msg_finished){ .window = 1, .ends = &end, .n_ends = 1, .files = &file, .n_files = 1 };
+        file.sha256 = "\xc3\xa4"
+                      "62characters..................................................";
+        CU_ASSERT_EQUAL_FATAL(strlen(file.sha256), 64);
+        scene_say_worker(s, 0, &msg);
+        CU_ASSERT_EQUAL(s->last[100]->kind, MSG_worker_refused);
+        file.sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+        scene_say_worker(s, 0, &msg);
+        for (op = s->ops; op && op->kind != STORE_TASK_END; op = op->next)
+                ;
+        CU_ASSERT_PTR_NOT_NULL_FATAL(op);
+        CU_ASSERT_EQUAL(op->u.task_end.rss_kib[0], UINT32_MAX);
+        scene_commit(s);
+        CU_ASSERT_EQUAL(s->last[100]->kind, MSG_recorded);
+        scene_free(s);
+}
+
 UNIT_MAIN("core_races", TEST(an_end_is_told_and_forgotten_only_after_its_own_commit),
           TEST(each_subscription_waits_for_the_commit_of_its_own_tasks),
           TEST(a_retry_that_read_a_job_before_its_end_does_not_bring_it_back_half),
           TEST(a_waiting_job_with_a_cancelled_task_still_waits_after_a_restart),
           TEST(a_claim_that_cannot_be_adopted_takes_nothing_from_its_holder),
           TEST(a_row_does_not_name_an_adopted_lease_that_was_given_back),
-          TEST(absurd_run_times_overflow_nothing))
+          TEST(absurd_run_times_overflow_nothing), TEST(what_no_column_holds_is_refused_or_cut))
