@@ -226,6 +226,7 @@ struct worker {
         uint64_t window; /* cpus' worth it wants to hold in all */
         uint64_t outstanding; /* cpus' worth of its leases */
         uint32_t busy, busy_written;
+        int64_t row_us; /* core->mono_us when its row was written last */
         int64_t seen_us; /* mono */
         int64_t deadline_us; /* mono; when to look whether its lease ended */
         uint64_t pid; /* with host: which process; a new one has forgotten everything */

@@ -16,6 +16,9 @@
 #include "core/lease.h"
 #include "core/place.h"
 
+/* So old may `seen` in a worker's row become while the worker is there and nothing changes. */
+#define SEEN_EVERY_US (60 * US_PER_S)
+
 static bool deadline_before(const void *a, const void *b)
 {
         return ((const struct worker *)a)->deadline_us < ((const struct worker *)b)->deadline_us;
@@ -99,6 +102,7 @@ static struct store_worker *write_row(struct core *core, struct worker *worker)
         row->busy = worker->busy;
         row->seen_us = core->wall_us;
         worker->busy_written = worker->busy;
+        worker->row_us = core->mono_us;
         return row;
 }
 
@@ -271,7 +275,7 @@ static void on_heartbeat(struct core *core, struct worker *worker, const struct 
         effects_send(core->out, asker->session, &alive, false);
         set_window(core, worker, beat->window);
         worker->busy = (uint32_t)beat->running;
-        if (worker->busy != worker->busy_written)
+        if (worker->busy != worker->busy_written || core->mono_us - worker->row_us >= SEEN_EVERY_US)
                 write_row(core, worker);
 }
 

@@ -206,8 +206,9 @@ static inline void scene_put_worker(struct scene *s, const struct store_worker *
                 i++;
         if (i == s->n_workers)
                 s->n_workers++;
-        s->workers[i] =
-                (struct store_worker){ .worker = row->worker, .state = row->state, .slots = row->slots };
+        s->workers[i] = (struct store_worker){
+                .worker = row->worker, .state = row->state, .slots = row->slots, .seen_us = row->seen_us
+        };
 }
 
 static inline void scene_apply(struct scene *s, struct store_op *op)

@@ -114,6 +114,9 @@ static void heartbeats_keep_the_lease(void)
                 CU_ASSERT_EQUAL(s->last[100]->kind, MSG_alive);
         }
         CU_ASSERT_EQUAL(scene_status(s, job, 1), TASK_STATUS_RUNNING);
+        /* people see in v_workers that it is there, though nothing about it changed */
+        CU_ASSERT_EQUAL(s->n_workers, 1);
+        CU_ASSERT(s->wall_us - s->workers[0].seen_us < 90 * US_PER_S);
         scene_free(s);
 }
 
