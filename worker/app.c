@@ -339,9 +339,9 @@ static int set_up_exec(struct app *app, struct err *err)
         char id[17];
         unsigned left;
 
-        if (process_user(app->config->task_user, &app->user, err) < 0 ||
-            process_env(app->user, &app->env, err) < 0)
+        if (process_user(app->config->task_user, &app->user, err) < 0)
                 return -1;
+        process_env(app->user, &app->env);
         worker_id(app->profile, id);
         app->scratch = scratch_open(app->config->scratch, id, app->user, err);
         if (!app->scratch)

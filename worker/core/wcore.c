@@ -263,13 +263,11 @@ void wcore_on_group_ended(struct wcore *core, int64_t now_us, struct wlease *lea
 }
 
 /* ------------------------------------------------------------------ stopping */
-void core_stop_task(struct wcore *core, struct wtask *task, enum wstop stop, enum task_reason reason,
-                    struct weffects *out)
+void core_stop_task(struct wtask *task, enum wstop stop, enum task_reason reason, struct weffects *out)
 {
         const struct rec_job_spec *spec = wtask_spec(task);
         struct weffect *effect;
 
-        (void)core;
         if (task->stop == WSTOP_NONE ||
             stop == WSTOP_SILENT) { /* the first cause counts, but for a lost lease */
                 task->stop = stop;
@@ -289,7 +287,7 @@ void core_stop_all(struct wcore *core, int64_t now_us, enum wstop stop, enum tas
         core_give_back(core, now_us, UINT64_MAX, out);
         DL_FOREACH (core->running, task)
                 if (task->stop == WSTOP_NONE)
-                        core_stop_task(core, task, stop, reason, out);
+                        core_stop_task(task, stop, reason, out);
 }
 
 /* From the back of the queue: what would have started last. */
@@ -360,7 +358,7 @@ static void tick_limits(struct wcore *core, int64_t now_us, struct weffects *out
                 if (!task->limit_at_us || task->stop != WSTOP_NONE)
                         continue;
                 if (task->limit_at_us <= now_us)
-                        core_stop_task(core, task, WSTOP_LIMIT, TASK_REASON_TIME_LIMIT, out);
+                        core_stop_task(task, WSTOP_LIMIT, TASK_REASON_TIME_LIMIT, out);
                 else
                         core->limit_at_us = MIN(core->limit_at_us, task->limit_at_us);
         }

@@ -92,7 +92,7 @@ static void stop_lease(struct wcore *core, int64_t now_us, const struct rec_leas
                                 end_unstarted(core, now_us, lease, range, END_STATUS_CANCELLED, reason);
         DL_FOREACH (core->running, task)
                 if (task->lease == lease && in_ranges(tasks, task->index))
-                        core_stop_task(core, task, silent ? WSTOP_SILENT : WSTOP_CANCEL, reason, out);
+                        core_stop_task(task, silent ? WSTOP_SILENT : WSTOP_CANCEL, reason, out);
         lease_settle(core, lease, out);
 }
 
@@ -172,7 +172,7 @@ static void drop_lease(struct wcore *core, uint64_t nonce, uint64_t index, struc
 
         DL_FOREACH (core->running, task)
                 if (task->lease->nonce == nonce && task->index == index)
-                        core_stop_task(core, task, WSTOP_SILENT, TASK_REASON_WORKER_LOST, out);
+                        core_stop_task(task, WSTOP_SILENT, TASK_REASON_WORKER_LOST, out);
 }
 
 static void on_stale(struct wcore *core, uint64_t re, struct weffects *out)

@@ -170,8 +170,7 @@ struct weffect *effect_add(struct weffects *out, enum weffect_kind kind);
 void core_exit(struct wcore *core, struct weffects *out, int code, const char *text);
 void core_greet(struct wcore *core, int64_t at_us); /* say ready (again); what is unanswered goes out again */
 void core_dispatch(struct wcore *core, int64_t now_us, struct weffects *out);
-void core_stop_task(struct wcore *core, struct wtask *task, enum wstop stop, enum task_reason reason,
-                    struct weffects *out);
+void core_stop_task(struct wtask *task, enum wstop stop, enum task_reason reason, struct weffects *out);
 void core_give_back(struct wcore *core, int64_t now_us, uint64_t n_tasks, struct weffects *out);
 void core_start_drain(struct wcore *core, int64_t now_us, struct weffects *out);
 void core_stop_all(struct wcore *core, int64_t now_us, enum wstop stop, enum task_reason reason,

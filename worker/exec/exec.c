@@ -184,7 +184,7 @@ void exec_free(struct exec *exec)
                 if (run->pid) {
                         struct tree_task task = { .leader = run->pid, .dir = run->dir };
 
-                        tree_signal(exec->tree, &task, SIGKILL);
+                        tree_signal(&task, SIGKILL);
                         if (run->phase == RUN_RUNNING)
                                 waitpid(run->pid, NULL, 0);
                         run->left_result = true; /* nobody looked */

@@ -17,7 +17,7 @@ int process_user(const char *name, struct spawn_user **ret_user, struct err *err
 void process_user_free(struct spawn_user *user);
 
 /* PATH of ours; HOME and USER of the tasks' user. */
-int process_env(const struct spawn_user *user, struct env_base *ret_env, struct err *err) MUST_CHECK;
+void process_env(const struct spawn_user *user, struct env_base *ret_env);
 void process_env_done(struct env_base *env);
 
 #endif

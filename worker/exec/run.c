@@ -346,7 +346,7 @@ static void signal_tree(struct run *run, int signal)
 
         if (run->group && signal == SIGKILL)
                 group_kill(run->group);
-        tree_signal(run->exec->tree, &task, signal);
+        tree_signal(&task, signal);
 }
 
 static void on_timer(struct timer *timer)

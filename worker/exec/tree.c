@@ -174,11 +174,10 @@ static void mark_task(struct procs *procs, const struct tree_task *task)
                 ;
 }
 
-void tree_signal(struct tree *tree, const struct tree_task *task, int signal)
+void tree_signal(const struct tree_task *task, int signal)
 {
         struct procs procs = { 0 };
 
-        (void)tree;
         kill(-task->leader, signal);
         procs_read(&procs);
         mark_task(&procs, task);

@@ -22,7 +22,7 @@ struct tree_task {
 typedef bool tree_is_leader_fn(void *arg, pid_t pid);
 
 /* Send to the leader's group and to all its descendants, wherever they went. Walks /proc: for stops only. */
-void tree_signal(struct tree *tree, const struct tree_task *task, int signal);
+void tree_signal(const struct tree_task *task, int signal);
 
 /* After the leader ended and before it is waited for: kill what it left. Costs two system calls when there is nothing.
  * oldest_us: when the oldest of the other running tasks started (monotonic), -1 if there is none: an orphan that
