@@ -96,7 +96,6 @@ static int set_options(const struct dealer *dealer, struct err *err)
                 { ZMQ_HANDSHAKE_IVL, HANDSHAKE_IVL_MS },
                 { ZMQ_HEARTBEAT_IVL, HEARTBEAT_IVL_MS },
                 { ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS },
-                { ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS },
                 { ZMQ_CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS },
                 { ZMQ_RECONNECT_IVL, RECONNECT_MS },
                 { ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS },

@@ -28,9 +28,11 @@
 #include "proto/msg.h"
 
 #define HANDSHAKE_IVL_MS 5000
-/* A dead peer is noticed after three; 10,000 workers make 2,000 pings a second. */
-#define HEARTBEAT_IVL_MS 5000
-#define HEARTBEAT_TIMEOUT_MS 15000
+/* No ZMTP heartbeats of our own: libzmq searches all timers of all connections for each that it ends, with ten thousand
+ * workers that was all its thread did. The kernel tells us of machines that are gone, leases of workers that are. */
+#define KEEPALIVE_IDLE_S 15
+#define KEEPALIVE_EVERY_S 5
+#define KEEPALIVE_TIMES 4
 #define LINGER_MS 1000
 #define BACKLOG 4096 /* a whole fleet may come back in one second */
 /* Messages a peer in libzmq's pipes, each way. A message is up to 2 MiB, so the product bounds what one peer can make us
@@ -58,8 +60,10 @@ static void set_options(zsock_t *socket, const struct key_pair *keys)
         zsock_set_curve_publickey(socket, keys->public_key);
         zsock_set_curve_secretkey(socket, keys->secret_key);
         zsock_set_handshake_ivl(socket, HANDSHAKE_IVL_MS);
-        zsock_set_heartbeat_ivl(socket, HEARTBEAT_IVL_MS);
-        zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
+        zsock_set_tcp_keepalive(socket, 1);
+        zsock_set_tcp_keepalive_idle(socket, KEEPALIVE_IDLE_S);
+        zsock_set_tcp_keepalive_intvl(socket, KEEPALIVE_EVERY_S);
+        zsock_set_tcp_keepalive_cnt(socket, KEEPALIVE_TIMES);
         zsock_set_maxmsgsize(socket, FRAME_MAX);
         zsock_set_sndhwm(socket, PIPE_MESSAGES);
         zsock_set_rcvhwm(socket, PIPE_MESSAGES);
