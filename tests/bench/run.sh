@@ -41,7 +41,11 @@ timed_us() { # COMMAND…: microseconds; stops the whole run if it fails
 wanted() { [[ $1 =~ ${BENCH_ONLY:-.} ]]; }
 sql() { mariadb --defaults-file="$DIR/db.cnf" --batch --skip-column-names jobmill -e "$1"; }
 until_sql() { # QUERY: until it answers 1
-        until [ "$(sql "$1")" = 1 ]; do sleep 0.01; done
+        local end=$((SECONDS + 900))
+        until [ "$(sql "$1")" = 1 ]; do
+                [ $SECONDS -lt $end ] || { echo "bench: in vain for 15 minutes: $1" >&2 && kill $$; }
+                sleep 0.01
+        done
 }
 part_pid() { deploy/local --dir "$DIR" status | awk -v part="$1" '$1 == part { print $3; exit }'; }
 kib() { sed -n "s/^$2:[[:blank:]]*\([0-9]*\) kB/\1/p" "/proc/$(part_pid "$1")/status"; } # PART FIELD
@@ -185,19 +189,22 @@ if wanted history; then
         record row_bytes "$(($(stat -c %s "$DIR/mariadb/jobmill/Tasks.ibd") / $(sql 'SELECT COUNT(*) FROM Tasks')))" bytes "a task in the database, its share of the file"
 fi
 if wanted replay; then
-        jobsubmit --type noop -a 1-$((QUEUED * 5)) >/dev/null || exit 70
-        until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE ended_us = 0 AND materialised - succeeded >= $QUEUED"
+        deploy/local --dir "$DIR" scale 0 2>/dev/null
+        until_sql 'SELECT COUNT(*) = 0 FROM Workers WHERE state = 1'
+        job=$(jobsubmit --type noop -a 1-$QUEUED 2>/dev/null) || exit 70
+        until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE job_id = $job AND materialised = tasks"
         kill -9 "$(part_pid coordinator)"
-        done_before=$(sql 'SELECT succeeded FROM Jobs WHERE ended_us = 0')
         start=$(now_us)
         deploy/local --dir "$DIR" start coordinator 2>/dev/null || exit 70
-        record replay_ready $((($(now_us) - start) / 1000)) ms "restart after kill -9, $QUEUED and more queued, until it serves"
-        until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE ended_us > 0 AND submitted_us >= (SELECT MAX(submitted_us) FROM Jobs) OR ended_us = 0 AND succeeded > $done_before"
-        record replay_first $((($(now_us) - start) / 1000)) ms "the same until a task granted after it has ended"
-        jobctl cancel "$(sql 'SELECT MAX(job_id) FROM Jobs')" --yes >/dev/null
+        record replay_ready $((($(now_us) - start) / 1000)) ms "coordinator started again after kill -9 with $QUEUED tasks queued: it serves"
+        deploy/local --dir "$DIR" scale 1 2>/dev/null
+        until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE job_id = $job AND succeeded > 0"
+        record replay_first $((($(now_us) - start) / 1000)) ms "then a worker started: a first task's end is seen in SQL"
+        jobctl cancel "$job" --yes >/dev/null
         all_ended
 fi
 if wanted workers; then
+        : >"$T/workers"
         build/tests/bench/drive_workers $WORKERS 30 >"$T/workers" &
         until grep -q connected "$T/workers" || ! kill -0 $!; do sleep 0.2; done
         record workers_connected "$(awk '$1 == "connected" { print $2 }' "$T/workers")" ms "$WORKERS workers: handshake, ready and its answer, from all to the last"
