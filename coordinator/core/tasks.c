@@ -5,6 +5,7 @@
 
 #include "base/xalloc.h"
 #include "core/queue.h"
+#include "core/sweep.h"
 #include "core/watch.h"
 
 static void take_ranges(const struct job *job, const struct spans *which, struct range **ret_list,
@@ -116,6 +117,8 @@ void tasks_again(struct core *core, struct job *job, const struct spans *which, 
                              (struct fact){ .kind = FACT_AGAIN, .job = job->id, .n = thaw->number });
         }
         queue_consider(core, job);
+        if (job->ending != 0) /* there is no other time for them */
+                sweep_job(core, job, job->ending, job->ending_reason);
 }
 
 void tasks_thaw(struct core *core, struct job *job, uint64_t number)

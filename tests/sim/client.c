@@ -40,8 +40,8 @@ static void big_or_small(struct sim *sim, struct rec_job_spec *spec, struct rec_
         if (dice < 30)
                 return;
         parts[0] = (struct rec_array_part){ .lo = 1, .has_lo = true, .has_hi = true };
-        parts[0].hi = dice < 80                  ? 1 + sim_below(sim, 40)
-                      : dice < 97 || !sim->large ? 1 + sim_below(sim, 900)
+        parts[0].hi = dice < 92                  ? 1 + sim_below(sim, 15)
+                      : dice < 97 || !sim->large ? 1 + sim_below(sim, 300)
                                                  : 36000;
         spec->array = parts;
         spec->n_array = 1;
@@ -99,6 +99,10 @@ static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client
         if (sim_below(sim, 3) == 0) {
                 spec.retries = sim_below(sim, 3);
                 spec.has_retries = true;
+        }
+        if (sim_below(sim, 4) == 0) {
+                spec.crash_limit = 1 + sim_below(sim, 2);
+                spec.has_crash_limit = true;
         }
         if (sim_below(sim, 6) == 0) {
                 spec.at_most_once = spec.has_at_most_once = true;
