@@ -22,20 +22,42 @@
         60 /* a frozen server counts as lost after this; the longest statement of ours takes 2 s */
 #define OPTION_FILE_MAX ((size_t)1 << 20)
 
+/* What the coordinator's account or the server's settings do not allow can only be put right by a person. */
+static bool is_not_allowed(unsigned error)
+{
+        switch (error) {
+        case ER_DBACCESS_DENIED_ERROR:
+        case ER_TABLEACCESS_DENIED_ERROR:
+        case ER_COLUMNACCESS_DENIED_ERROR:
+        case ER_SPECIFIC_ACCESS_DENIED_ERROR:
+        case ER_PROCACCESS_DENIED_ERROR:
+        case ER_BINLOG_CREATE_ROUTINE_NEED_SUPER: /* names its remedy: log_bin_trust_function_creators */
+                return true;
+        default:
+                return false;
+        }
+}
+
+static int fail(struct db *db, unsigned error, const char *text, struct err *err, const char *what)
+{
+        enum err_code code;
+
+        db->error = error;
+        snprintf(db->error_text, sizeof(db->error_text), "%s", text);
+        code = db_fate(db) != DB_FATE_BROKEN ? ERR_UNREACHABLE
+               : is_not_allowed(error)       ? ERR_CONFIG
+                                             : ERR_INTERNAL;
+        return err_set(err, code, "%s: MariaDB %u: %.400s", what, error, db->error_text);
+}
+
 int db_fail(struct db *db, struct err *err, const char *what)
 {
-        db->error = mysql_errno(db->mysql);
-        snprintf(db->error_text, sizeof(db->error_text), "%s", mysql_error(db->mysql));
-        return err_set(err, db_fate(db) == DB_FATE_BROKEN ? ERR_INTERNAL : ERR_UNREACHABLE,
-                       "%s: MariaDB %u: %.400s", what, db->error, db->error_text);
+        return fail(db, mysql_errno(db->mysql), mysql_error(db->mysql), err, what);
 }
 
 int db_fail_stmt(struct db *db, MYSQL_STMT *stmt, struct err *err, const char *what)
 {
-        db->error = mysql_stmt_errno(stmt);
-        snprintf(db->error_text, sizeof(db->error_text), "%s", mysql_stmt_error(stmt));
-        return err_set(err, db_fate(db) == DB_FATE_BROKEN ? ERR_INTERNAL : ERR_UNREACHABLE,
-                       "%s: MariaDB %u: %.400s", what, db->error, db->error_text);
+        return fail(db, mysql_stmt_errno(stmt), mysql_stmt_error(stmt), err, what);
 }
 
 enum db_fate db_fate(const struct db *db)

@@ -42,7 +42,9 @@ enum db_fate db_fate(const struct db *db); /* of the last failure */
 unsigned db_errno(const struct db *db); /* MariaDB's number of the last failure */
 const char *db_error_text(const struct db *db);
 
-/* Text without values, of our own (set-up, COMMIT). A result is thrown away. */
+/* A failed statement is UNREACHABLE where trying again may help, CONFIG where the account lacks a right, else INTERNAL.
+ *
+ * Text without values, of our own (set-up, COMMIT). A result is thrown away. */
 int db_run(struct db *db, const char *sql, struct err *err) MUST_CHECK;
 int db_commit(struct db *db, struct err *err) MUST_CHECK;
 void db_rollback(struct db *db); /* cannot fail in a way that matters: an ended connection has rolled back */

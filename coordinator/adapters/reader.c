@@ -153,7 +153,7 @@ static void soften(const struct reader_hand *hand, struct err *err)
                 err_set(err, ERR_RETRY_LATER, "the database does not answer");
         else if (err->code == ERR_INTERNAL && db_errno(hand->db) == ER_STATEMENT_TIMEOUT)
                 err_set(err, ERR_RETRY_LATER, "this took too long: ask for less at once");
-        else if (err->code == ERR_INTERNAL)
+        else if (err->code == ERR_INTERNAL || err->code == ERR_CONFIG) /* a right that the account lacks */
                 err_set(err, ERR_INTERNAL, "the listing failed");
 }
 

@@ -395,6 +395,39 @@ static void another_host_is_spoken_to_with_verified_tls_only(void)
         scene_done(&s);
 }
 
+static void an_account_without_rights_is_told_which_one_is_missing(void)
+{
+        struct scene s = scene_new();
+        struct store_config config = *scene_config(&s);
+        char path[128];
+        FILE *file;
+
+        sql_do(s.sql, "CREATE OR REPLACE USER poor@localhost");
+        free(sql_value(s.sql, "GRANT ALL ON %s.* TO poor@localhost", s.database));
+        snprintf(path, sizeof(path), "%s/poor.cnf", the_server.dir);
+        file = fopen(path, "we");
+        fchmod(fileno(file), 0600);
+        fprintf(file, "[jobmill]\nsocket = %s/s\nuser = poor\n", the_server.dir);
+        fclose(file);
+        config.option_file = path;
+        CU_ASSERT_PTR_NULL(store_open(&config, s.keyring, &s.err));
+        CU_ASSERT_EQUAL(s.err.code, ERR_CONFIG);
+        CU_ASSERT_PTR_NOT_NULL(strstr(s.err.text, "grant the coordinator's account SELECT"));
+        sql_do(s.sql, "GRANT SELECT ON mysql.global_priv TO poor@localhost");
+        free(sql_value(s.sql, "REVOKE CREATE ON %s.* FROM poor@localhost", s.database));
+        CU_ASSERT_PTR_NULL(store_open(&config, s.keyring, &s.err));
+        CU_ASSERT_EQUAL(s.err.code, ERR_CONFIG);
+        CU_ASSERT_PTR_NOT_NULL(strstr(s.err.text, "CREATE command denied"));
+        free(sql_value(s.sql, "GRANT CREATE ON %s.* TO poor@localhost", s.database));
+        s.store = store_open(&config, s.keyring, &s.err); /* all that it takes, but for people's accounts */
+        if (!s.store)
+                fprintf(stderr, "        %s\n", s.err.text);
+        CU_ASSERT_PTR_NOT_NULL(s.store);
+        scene_close(&s);
+        sql_do(s.sql, "DROP USER poor@localhost");
+        scene_done(&s);
+}
+
 /* ------------------------------------------------------------------ schema */
 static int64_t count_statements(void)
 {
@@ -600,7 +633,9 @@ UNIT_MAIN("store_faults", TEST(a_second_coordinator_fences_the_first),
           TEST(dev_relaxes_durability_and_says_so),
           TEST(files_that_others_can_read_and_foreign_keys_are_refused),
           TEST(nobody_there_is_not_a_mistake_in_the_configuration),
-          TEST(another_host_is_spoken_to_with_verified_tls_only), TEST(migrations_go_on_where_they_were_cut),
+          TEST(another_host_is_spoken_to_with_verified_tls_only),
+          TEST(an_account_without_rights_is_told_which_one_is_missing),
+          TEST(migrations_go_on_where_they_were_cut),
           TEST(a_migration_that_fails_says_where_and_a_newer_schema_is_refused),
           TEST(starts_at_once_make_one_schema_and_epochs_of_their_own),
           TEST(every_statement_prepares_on_this_schema),
