@@ -27,6 +27,17 @@ void deps_attach(struct core *core, struct job *job)
         }
 }
 
+void deps_attach_open(struct core *core, struct job *job)
+{
+        deps_attach(core, job);
+        for (size_t i = 0; job->waits && i < job->spec->spec.n_after; i++) {
+                if (job->waits[i].prev)
+                        continue;
+                job->waits[i].on.n = 0;
+                job->n_waits--;
+        }
+}
+
 /* prev is NULL exactly while a dependency hangs in no list. */
 static void unlink_from(struct job *on, struct dependency *dependency)
 {

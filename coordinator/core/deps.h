@@ -6,6 +6,8 @@
 
 /* After the job is in memory: those it waits for that are in memory. */
 void deps_attach(struct core *core, struct job *job);
+/* The same for those that are not over yet; the others count as met: a person wants a new round. */
+void deps_attach_open(struct core *core, struct job *job);
 /* What became of a job that had ended before (or is not known any more): `met` or the job is aborted. */
 void deps_answer(struct core *core, struct job *job, size_t k, bool found, enum task_status status);
 /* The job's end is committed: whoever waits for it goes on or is aborted. */

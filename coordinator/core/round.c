@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/deps.h"
 #include "core/job.h"
 #include "core/queue.h"
 #include "core/sweep.h"
@@ -111,6 +112,8 @@ static struct job *bring_back(struct core *core, struct job_round *round)
         job->n[TASK_STATUS_CANCELLED] = state->cancelled;
         job->n[TASK_STATUS_ABORTED] = state->aborted;
         job->phase = JOB_LIVE;
+        if (state->started_us == 0)
+                deps_attach_open(core, job);
         return job;
 }
 

@@ -263,6 +263,42 @@ static void absurd_run_times_overflow_nothing(void)
         scene_free(s);
 }
 
+static void a_job_cancelled_while_it_waited_waits_again_in_its_next_round(void)
+{
+        struct scene *s = scene_new();
+        uint64_t first = scene_array(s, ALICE, 1);
+        struct rec_after after = { .when = AFTER_WHEN_OK, .has_when = true, .job = first, .has_job = true };
+        struct rec_job_spec spec = scene_spec();
+        struct msg retry = { .kind = MSG_retry };
+        struct replay_tasks cancelled = { .indexes = { 1, 1 }, .status = TASK_STATUS_CANCELLED };
+        struct job_round round = { .found = true, .tasks = &cancelled, .n_tasks = 1 };
+        struct event event = { .kind = EVENT_ROUND, .u.round = &round };
+        uint64_t job;
+
+        spec.after = &after;
+        spec.n_after = 1;
+        job = scene_submit(s, ALICE, &spec);
+        scene_cancel(s, ALICE, job, 0, 0);
+        CU_ASSERT_EQUAL_FATAL(scene_job_status(s, job), TASK_STATUS_CANCELLED);
+        retry.u.retry.job = job;
+        scene_ask(s, ALICE, &retry);
+        round.job.n = cancelled.job.n = job;
+        round.replay.job = *scene_job(s, job);
+        round.replay.job.spec = job_spec_dup(&scene_job(s, job)->spec->spec);
+        scene_step(s, &event);
+        job_spec_free(round.replay.job.spec);
+        scene_commit(s);
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_WAITING);
+        scene_ready(s, 0, 4, 4);
+        CU_ASSERT_EQUAL_FATAL(s->n_grants, 1);
+        CU_ASSERT_EQUAL(s->grants[0].job, first);
+        scene_end(s, &s->grants[0], END_STATUS_SUCCEEDED, 0);
+        CU_ASSERT_EQUAL_FATAL(s->n_grants, 2);
+        scene_end(s, &s->grants[1], END_STATUS_SUCCEEDED, 0);
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_SUCCEEDED);
+        scene_free(s);
+}
+
 static void what_no_column_holds_is_refused_or_cut(void)
 {
         struct scene *s = scene_new();
@@ -306,4 +342,6 @@ UNIT_MAIN("core_races", TEST(an_end_is_told_and_forgotten_only_after_its_own_com
           TEST(a_waiting_job_with_a_cancelled_task_still_waits_after_a_restart),
           TEST(a_claim_that_cannot_be_adopted_takes_nothing_from_its_holder),
           TEST(a_row_does_not_name_an_adopted_lease_that_was_given_back),
-          TEST(absurd_run_times_overflow_nothing), TEST(what_no_column_holds_is_refused_or_cut))
+          TEST(absurd_run_times_overflow_nothing),
+          TEST(a_job_cancelled_while_it_waited_waits_again_in_its_next_round),
+          TEST(what_no_column_holds_is_refused_or_cut))
