@@ -83,7 +83,7 @@ equal "exit codes 0 to 255, each as it was" \
 run jobsubmit --wait -q -a 1,2,3,4,6,7,8,9,11,13,14,15,31 -- sh -c 'kill -$JOB_INDEX $$; sleep 5'
 equal "signals, each as it was" \
         "$(ask "SELECT COUNT(*) FROM v_tasks WHERE job_id=$out AND exit_signal=task_index AND status='failed' AND reason='signal'")" 13
-run submit "$W/enoexec"
+run submit -- "$W/enoexec"
 equal "no program" "$(end "$out")" "failed not-executable"
 run submit -- "$W"
 equal "a folder is no program" "$(end "$out")" "failed not-executable"
