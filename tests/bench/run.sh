@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # make bench: every figure that the README quotes, measured on a private cluster of this build (durable settings, one
 # machine for everything). Medians of RUNS; what is compared is measured in turn in the same run.
-# Prints one table and writes build/bench.json; tests/bench/plot.sh draws it.
+# Prints one table and writes build/bench.json and, drawn by plot.sh, build/bench.svg.
 # BENCH_QUICK=1: small sizes, one run. BENCH_ONLY: regular expression of sections
 # (noop single clients spawn output latency reader load array history replay workers memory micro).
 set -u -o pipefail
@@ -233,3 +233,4 @@ fi
 awk -F'\t' 'BEGIN { printf "{\"rows\":[" }
         { printf "%s\n {\"name\":\"%s\",\"value\":%s,\"unit\":\"%s\",\"what\":\"%s\"}", (NR > 1 ? "," : ""), $1, $2, $3, $4 }
         END { print "\n]}" }' "$T/rows" >build/bench.json
+tests/bench/plot.sh >build/bench.svg
