@@ -19,7 +19,6 @@
 #define ROWS_A_BATCH                                                                                         \
         5000 /* rows made or ended by one operation: bounds how long a transaction lasts (7 ms) */
 #define MARK_STRIDE 32768 /* the mark runs so far ahead of the grants */
-#define CRASH_LIMIT_DEFAULT 5
 #define STATUS_COUNT 12 /* task_status numbers are 1 … 11 */
 
 struct job;
@@ -231,7 +230,6 @@ struct worker {
         int64_t deadline_us; /* mono; when to look whether its lease ended */
         uint64_t pid; /* with host: which process; a new one has forgotten everything */
         char *host;
-        int64_t asked_back_us; /* mono; last take-back */
         size_t deadline_place;
         struct lease *leases;
         struct spec_known *known;

@@ -195,11 +195,9 @@ struct sim {
         bool healing;
         bool large; /* big arrays too */
         struct core *core; /* NULL: it is down */
-        struct effects effects;
         struct sim_store store;
         struct sim_batch open, flight;
         bool in_flight;
-        uint64_t n_batches;
         struct {
                 struct job_id job;
                 bool round;
@@ -212,7 +210,7 @@ struct sim {
         struct sim_witness *witnesses;
         struct sim_worker workers[SIM_WORKERS];
         struct sim_client clients[SIM_CLIENTS];
-        uint64_t n_restarts, n_ends, n_adopted, n_lost_workers;
+        uint64_t n_restarts, n_ends;
         uint64_t edge_hits[128];
         bool verbose;
 };
