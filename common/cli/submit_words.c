@@ -119,7 +119,7 @@ bool submit_is_script(const char *word)
 {
         size_t n = strlen(word);
         bool looks_so = strchr(word, '/') || (n > 3 && strcmp(word + n - 3, ".sh") == 0);
-        char head[512];
+        char head[512] = { 0 };
         struct stat st;
         ssize_t got = -1;
         int fd;
