@@ -32,7 +32,7 @@ enum db_fate {
         DB_FATE_BROKEN, /* trying again would not help */
 };
 
-/* Times out after 10 s. UNREACHABLE: nobody there, or refused for now; CONFIG: the option file or the server's
+/* Times out after 10 s. UNREACHABLE: nobody there, or to be tried again; CONFIG: the option file or the server's
  * settings are wrong. TCP to another host: TLS is enforced and the certificate verified. */
 struct db *db_open(const struct db_target *target, enum db_use use, struct err *err) MUST_CHECK;
 void db_close(struct db *db); /* NULL is fine */

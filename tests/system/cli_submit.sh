@@ -155,7 +155,7 @@ matches "and stderr says so" "$err" 'no connected worker can run job'
 run jobsubmit -q echo queued
 equal "not with -q" "$err" ""
 
-# --- refused for now: known not to be submitted
+# --- refused with "try again": known not to be submitted
 kill "$(pid_of coordinator)"
 await "the coordinator has ended" 20 eval '! pid_of coordinator | grep -q .'
 {

@@ -29,7 +29,7 @@ struct run {
         pid_t pid; /* the leader; its group and session too. 0: none */
         struct place place;
         struct group *group; /* NULL: the machine has none for us */
-        unsigned n_tries; /* INPUTS: starts that the system refused for now */
+        unsigned n_tries; /* INPUTS: starts that the system refused, to be tried again */
         char *dir; /* JOB_DIR */
         char *result_path; /* JOB_RESULT */
         int64_t started_us;

@@ -37,7 +37,7 @@ struct sweeper {
         bool running;
         pthread_mutex_t lock;
         pthread_cond_t wake, done; /* something to do; something was done */
-        struct sweep *todo;
+        struct sweep *waiting;
         unsigned n_todo; /* with the one in hand */
         bool ending;
         struct place clean[CLEAN_MAX];
@@ -111,15 +111,15 @@ static void *sweeper_main(void *arg)
         struct sweeper *sweeper = arg;
 
         pthread_mutex_lock(&sweeper->lock);
-        while (sweeper->todo || !sweeper->ending) {
-                struct sweep *sweep = sweeper->todo;
+        while (sweeper->waiting || !sweeper->ending) {
+                struct sweep *sweep = sweeper->waiting;
                 bool clean;
 
                 if (!sweep) {
                         pthread_cond_wait(&sweeper->wake, &sweeper->lock);
                         continue;
                 }
-                DL_DELETE(sweeper->todo, sweep);
+                DL_DELETE(sweeper->waiting, sweep);
                 clean = sweeper->n_clean < CLEAN_MAX && !sweeper->ending;
                 pthread_mutex_unlock(&sweeper->lock);
                 if (clean || sweep->name)
@@ -182,7 +182,7 @@ static void sweeper_take(struct sweeper *sweeper, const struct place *place, con
                 sweeper->running = pthread_create(&sweeper->thread, NULL, sweeper_main, sweeper) == 0;
         while (sweeper->running && sweeper->n_todo >= BACKLOG_MAX)
                 pthread_cond_wait(&sweeper->done, &sweeper->lock);
-        DL_APPEND(sweeper->todo, sweep);
+        DL_APPEND(sweeper->waiting, sweep);
         sweeper->n_todo++;
         pthread_cond_signal(&sweeper->wake);
         pthread_mutex_unlock(&sweeper->lock);
