@@ -15,6 +15,23 @@
 
 #define ASK_ABOVE 100 /* tasks */
 
+#define WHOSE                                                                                                \
+        { .name = "user",                                                                                    \
+          .letter = 'u',                                                                                     \
+          .parse = opt_word,                                                                                 \
+          .arg = "USER",                                                                                     \
+          .group = "Which",                                                                                  \
+          .help = "only jobs of this person, or all: of everybody whose jobs you may see; without SEL: all " \
+                  "of them" },                                                                               \
+        {                                                                                                    \
+                .name = "queue", .parse = opt_word, .arg = "QUEUE", .help = "only jobs of this queue"        \
+        }
+#define WHICH                                                                                                \
+        WHOSE,                                                                                               \
+        {                                                                                                    \
+                .name = "status", .letter = 's', .parse = opt_word, .arg = "STATUS", .example = "queued",    \
+                .help = "only tasks with this status; several with commas; Slurm's words count too"          \
+        }
 #define SAFETY                                                                                               \
         { .name = "dry-run", .group = "Safety", .help = "only say how many tasks would change" },            \
         {                                                                                                    \
@@ -26,24 +43,46 @@
                 .help = "a remark for the job's events"                                                      \
         }
 
-static const struct opt reason_options[] = { REASON, SAFETY, { 0 } };
+static const struct opt cancel_options[] = { WHICH, REASON, SAFETY, { 0 } };
+static const struct opt reason_options[] = { WHOSE, REASON, SAFETY, { 0 } };
 static const struct opt retry_options[] = {
-        REASON,
+        WHICH,
         { .name = "failed",
           .help = "only failed, timeout, oom and lost tasks, not cancelled or aborted ones" },
+        REASON,
         SAFETY,
         { 0 },
 };
-static const struct opt plain_options[] = { SAFETY, { 0 } };
+static const struct opt signal_options[] = {
+        WHOSE,
+        REASON,
+        { .name = "signal",
+          .parse = opt_word,
+          .arg = "NAME",
+          .example = "USR1",
+          .help = "which signal, by name or number (default: TERM)" },
+        SAFETY,
+        { 0 },
+};
 
-/* The request for one target, filled but for the target itself. */
-typedef int fill_fn(struct cli *cli, struct msg *request, struct err *err);
+/* The request for one target, filled but for the target itself; words that are not selectors are taken from `words`. */
+struct words_left {
+        const char *const *list;
+        size_t n;
+};
+struct filling {
+        struct msg *request;
+        struct words_left words;
+        const char *statuses[STATUS_WORDS_MAX];
+        size_t n_statuses;
+};
+typedef int fill_fn(struct cli *cli, struct filling *filling, struct err *err);
 
 struct change {
         fill_fn *fill;
         const char *done; /* "cancelled" */
         bool takes_ranges;
-        size_t n_own_words; /* words before the selectors, as the signal of `signal` */
+        bool of_ended; /* concerns tasks that have ended */
 };
 
 /* The fields that all of these messages have, by kind. */
@@ -124,17 +163,25 @@ static int print_count(struct cli *cli, const char *name, const char *done, uint
         return cli_flush(cli, 0);
 }
 
-static int pick_targets(struct cli *cli, const struct change *change, struct picked_tasks *picked,
-                        struct err *err)
+static int pick_targets(struct cli *cli, const struct change *change, const struct filling *filling,
+                        struct picked_tasks *picked, struct err *err)
 {
         const struct opts *opts = cli->opts;
+        const struct target_filter filter = {
+                .user = opts_text(opts, "user"),
+                .queue = opts_text(opts, "queue"),
+                .unfinished = !change->of_ended,
+        };
+        static const char *const all[] = { "all" };
+        struct words_left words = filling->words;
 
-        if (opts->n_words <= change->n_own_words)
+        if (words.n == 0 && (filter.user || filter.queue))
+                words = (struct words_left){ all, 1 };
+        if (words.n == 0)
                 return err_set(err, ERR_USAGE, "which jobs? %s %s", opts->program->name,
                                opts->program->usage[0]);
-        if (selectors_parse(opts->words + change->n_own_words, opts->n_words - change->n_own_words,
-                            &picked->selectors, err) < 0 ||
-            targets_resolve(cli, &picked->selectors, &picked->targets, err) < 0)
+        if (selectors_parse(words.list, words.n, &picked->selectors, err) < 0 ||
+            targets_resolve_some(cli, &picked->selectors, &filter, &picked->targets, err) < 0)
                 return -1;
         for (size_t i = 0; i < picked->targets.n && !change->takes_ranges; i++)
                 if (picked->targets.list[i].ranges)
@@ -149,10 +196,11 @@ static int change_run(struct cli *cli, const struct change *change)
         bool dry_run = opts_flag(cli->opts, "dry-run");
         const char *name = cli->opts->program->name + strlen("jobctl ");
         struct msg request = { 0 };
+        struct filling filling = { .request = &request, .words = { cli->opts->words, cli->opts->n_words } };
         struct err err = { 0 };
         uint64_t count = 0;
 
-        if (change->fill(cli, &request, &err) < 0 || pick_targets(cli, change, &picked, &err) < 0)
+        if (change->fill(cli, &filling, &err) < 0 || pick_targets(cli, change, &filling, &picked, &err) < 0)
                 return cli_fail(cli, &err);
         if (dry_run || (!opts_flag(cli->opts, "yes") && isatty(STDIN_FILENO))) {
                 if (send_all(cli, &request, &picked.targets, true, &count, &err) < 0)
@@ -179,54 +227,98 @@ static int reason_of(struct cli *cli, const char **ret_reason, size_t *ret_n, st
         return cli_check_text("--reason", reason, 1, 1024, err);
 }
 
-static int fill_cancel(struct cli *cli, struct msg *request, struct err *err)
+/* Words of --status for the messages that choose among the tasks of a job. */
+static int statuses_of(struct cli *cli, struct filling *filling, const char *const **ret_words, size_t *ret_n,
+                       struct err *err)
 {
-        request->kind = MSG_cancel;
-        return reason_of(cli, &request->u.cancel.reason, &request->u.cancel.n_reason, err);
+        const char *text = opts_text(cli->opts, "status");
+
+        if (!text)
+                return 0;
+        if (command_statuses(text, filling->statuses, &filling->n_statuses, err) < 0)
+                return err_wrap(err, "--status");
+        *ret_words = filling->statuses;
+        *ret_n = filling->n_statuses;
+        return 0;
 }
 
-static int fill_hold(struct cli *cli, struct msg *request, struct err *err)
+static int fill_cancel(struct cli *cli, struct filling *filling, struct err *err)
 {
-        request->kind = MSG_hold;
-        return reason_of(cli, &request->u.hold.reason, &request->u.hold.n_reason, err);
+        struct msg_cancel *cancel = &filling->request->u.cancel;
+
+        filling->request->kind = MSG_cancel;
+        if (statuses_of(cli, filling, (const char *const **)&cancel->statuses, &cancel->n_statuses, err) < 0)
+                return -1;
+        return reason_of(cli, &cancel->reason, &cancel->n_reason, err);
 }
 
-static int fill_release(struct cli *cli, struct msg *request, struct err *err)
+static int fill_hold(struct cli *cli, struct filling *filling, struct err *err)
 {
-        request->kind = MSG_release;
-        return reason_of(cli, &request->u.release.reason, &request->u.release.n_reason, err);
+        struct msg_hold *hold = &filling->request->u.hold;
+
+        filling->request->kind = MSG_hold;
+        return reason_of(cli, &hold->reason, &hold->n_reason, err);
 }
 
-static int fill_retry(struct cli *cli, struct msg *request, struct err *err)
+static int fill_release(struct cli *cli, struct filling *filling, struct err *err)
 {
-        request->kind = MSG_retry;
-        request->u.retry.failed = request->u.retry.has_failed = opts_flag(cli->opts, "failed");
-        return reason_of(cli, &request->u.retry.reason, &request->u.retry.n_reason, err);
+        struct msg_release *release = &filling->request->u.release;
+
+        filling->request->kind = MSG_release;
+        return reason_of(cli, &release->reason, &release->n_reason, err);
 }
 
-/* "TERM", "SIGTERM", "15" */
-static int fill_signal(struct cli *cli, struct msg *request, struct err *err)
+static int fill_retry(struct cli *cli, struct filling *filling, struct err *err)
 {
-        const char *word = cli->opts->n_words ? cli->opts->words[0] : "";
+        struct msg_retry *retry = &filling->request->u.retry;
+
+        filling->request->kind = MSG_retry;
+        retry->failed = retry->has_failed = opts_flag(cli->opts, "failed");
+        if (statuses_of(cli, filling, (const char *const **)&retry->statuses, &retry->n_statuses, err) < 0)
+                return -1;
+        return reason_of(cli, &retry->reason, &retry->n_reason, err);
+}
+
+/* "TERM", "SIGTERM", "15"; 0: none of them. */
+static uint64_t signal_number(const char *word)
+{
         const char *name = strncasecmp(word, "SIG", 3) == 0 ? word + 3 : word;
         char *end;
         long number = strtol(word, &end, 10);
 
-        request->kind = MSG_signal;
-        request->u.signal.has_signal = true;
-        if (isdigit((unsigned char)*word) && !*end && number >= 1 && number <= 64) {
-                request->u.signal.signal = (uint64_t)number;
-                return 0;
-        }
+        if (isdigit((unsigned char)*word) && !*end && number >= 1 && number <= 64)
+                return (uint64_t)number;
         for (int i = 1; i < NSIG && i <= 64; i++) {
                 const char *abbreviation = sigabbrev_np(i);
 
-                if (abbreviation && strcasecmp(abbreviation, name) == 0) {
-                        request->u.signal.signal = (uint64_t)i;
-                        return 0;
-                }
+                if (abbreviation && strcasecmp(abbreviation, name) == 0)
+                        return (uint64_t)i;
         }
-        return err_set(err, ERR_USAGE, "'%.40s' is no signal; example: jobctl signal USR1 36", word);
+        return 0;
+}
+
+/* The signal is --signal, or a name in front of the selectors, as kill has it: no selector is spelled like one, but a
+ * number is a job. */
+static int fill_signal(struct cli *cli, struct filling *filling, struct err *err)
+{
+        struct msg_signal *signal = &filling->request->u.signal;
+        const char *word = opts_text(cli->opts, "signal");
+        struct words_left *words = &filling->words;
+
+        if (!word && words->n > 0 && !isdigit((unsigned char)words->list[0][0]) &&
+            signal_number(words->list[0])) {
+                word = words->list[0];
+                words->list++;
+                words->n--;
+        }
+        filling->request->kind = MSG_signal;
+        signal->signal = signal_number(word ? word : "TERM");
+        signal->has_signal = true;
+        if (!signal->signal)
+                return err_set(err, ERR_USAGE,
+                               "--signal: '%.40s' is no signal; example: jobctl signal 36 --signal USR1",
+                               word);
+        return reason_of(cli, &signal->reason, &signal->n_reason, err);
 }
 
 static int set_one(struct msg_set *set, const char *word, struct err *err)
@@ -264,35 +356,35 @@ static int set_one(struct msg_set *set, const char *word, struct err *err)
 
 static int run_cancel(struct cli *cli)
 {
-        static const struct change change = { fill_cancel, "cancelled", true, 0 };
+        static const struct change change = { fill_cancel, "cancelled", true, false };
 
         return change_run(cli, &change);
 }
 
 static int run_hold(struct cli *cli)
 {
-        static const struct change change = { fill_hold, "held", false, 0 };
+        static const struct change change = { fill_hold, "held", false, false };
 
         return change_run(cli, &change);
 }
 
 static int run_release(struct cli *cli)
 {
-        static const struct change change = { fill_release, "released", false, 0 };
+        static const struct change change = { fill_release, "released", false, false };
 
         return change_run(cli, &change);
 }
 
 static int run_retry(struct cli *cli)
 {
-        static const struct change change = { fill_retry, "queued again", true, 0 };
+        static const struct change change = { fill_retry, "queued again", true, true };
 
         return change_run(cli, &change);
 }
 
 static int run_signal(struct cli *cli)
 {
-        static const struct change change = { fill_signal, "signalled", true, 1 };
+        static const struct change change = { fill_signal, "signalled", true, false };
 
         return change_run(cli, &change);
 }
@@ -303,57 +395,46 @@ static bool is_setting(const char *word)
         return strchr(word, '=') && word[0] != '@' && strncmp(word, "tag:", 4) != 0;
 }
 
-static int run_set(struct cli *cli)
+static int fill_set(struct cli *cli, struct filling *filling, struct err *err)
 {
-        CLEANUP_PICKED struct picked_tasks picked = { 0 };
-        struct msg request = { .kind = MSG_set };
-        bool dry_run = opts_flag(cli->opts, "dry-run");
-        size_t settings = 0;
-        struct err err = { 0 };
-        uint64_t count;
+        struct msg_set *set = &filling->request->u.set;
+        const char **words = cli->opts->words; /* ours: selectors move to the front */
+        size_t n = 0;
 
+        filling->request->kind = MSG_set;
         for (size_t i = 0; i < cli->opts->n_words; i++) {
-                const char *word = cli->opts->words[i];
-
-                if (is_setting(word)) {
-                        settings++;
-                        if (set_one(&request.u.set, word, &err) < 0) {
-                                (void)err_wrap(&err, "%.80s", word);
-                                return cli_fail(cli, &err);
-                        }
-                } else if (selectors_parse(&word, 1, &picked.selectors, &err) < 0) {
-                        return cli_fail(cli, &err);
-                }
+                if (!is_setting(words[i]))
+                        words[n++] = words[i];
+                else if (set_one(set, words[i], err) < 0)
+                        return err_wrap(err, "%.80s", words[i]);
         }
-        if (!settings || !picked.selectors.n) {
-                (void)err_set(&err, ERR_USAGE, "%s: jobctl set %s", settings ? "which jobs?" : "set what?",
-                              cli->opts->program->usage[0]);
-                return cli_fail(cli, &err);
-        }
-        for (size_t i = 0; i < picked.selectors.n; i++)
-                if (picked.selectors.list[i].ranges) {
-                        (void)err_set(&err, ERR_USAGE, "jobctl set works on whole jobs, not on single tasks");
-                        return cli_fail(cli, &err);
-                }
-        if (targets_resolve(cli, &picked.selectors, &picked.targets, &err) < 0 ||
-            send_all(cli, &request, &picked.targets, dry_run, &count, &err) < 0)
-                return cli_fail(cli, &err);
-        return print_count(cli, "set", "changed", count, dry_run);
+        filling->words.n = n;
+        if (!set->has_priority && !set->has_max_running && !set->has_time_ms)
+                return err_set(err, ERR_USAGE, "set what? jobctl set %s", cli->opts->program->usage[0]);
+        return reason_of(cli, &set->reason, &set->n_reason, err);
 }
 
-PROGRAM(cancel, "cancel", "end jobs or tasks", reason_options, cli_common_options, "SEL … [options]",
+static int run_set(struct cli *cli)
+{
+        static const struct change change = { fill_set, "changed", false, false };
+
+        return change_run(cli, &change);
+}
+
+PROGRAM(cancel, "cancel", "end jobs or tasks", cancel_options, cli_common_options, "SEL … [options]",
         "jobctl cancel last", "jobctl cancel 36.[1-9] --reason 'wrong input'",
-        "jobctl cancel tag:project=hull --dry-run");
+        "jobctl cancel tag:project=hull --status queued --dry-run");
 PROGRAM(hold, "hold", "keep queued tasks from starting", reason_options, cli_common_options,
         "SEL … [options]", "jobctl hold 36", "jobctl hold @train --reason 'disk is full'",
-        "jobctl hold all --yes");
+        "jobctl hold all --queue night --yes");
 PROGRAM(release, "release", "let held jobs start", reason_options, cli_common_options, "SEL … [options]",
         "jobctl release 36", "jobctl release @train", "jobctl release all --yes");
 PROGRAM(retry, "retry", "queue tasks again that did not succeed", retry_options, cli_common_options,
-        "SEL … [options]", "jobctl retry last --failed", "jobctl retry 36.4", "jobctl retry 36 --dry-run");
-PROGRAM(signal, "signal", "send a signal to running tasks", plain_options, cli_common_options,
-        "SIGNAL SEL … [options]", "jobctl signal USR1 36", "jobctl signal TERM 36.4",
-        "jobctl signal 10 @train");
-PROGRAM(set, "set", "change unfinished jobs", plain_options, cli_common_options,
+        "SEL … [options]", "jobctl retry last --failed", "jobctl retry 36.4",
+        "jobctl retry 36 --status timeout --dry-run");
+PROGRAM(signal, "signal", "send a signal to running tasks", signal_options, cli_common_options,
+        "SEL … [--signal NAME] [options]", "jobctl signal 36 --signal USR1", "jobctl signal 36.4",
+        "jobctl signal USR2 @train    # as kill has it");
+PROGRAM(set, "set", "change unfinished jobs", reason_options, cli_common_options,
         "SEL … priority=N max-running=N time=T", "jobctl set 36 priority=10", "jobctl set last max-running=4",
-        "jobctl set @train time=2h");
+        "jobctl set @train time=2h    # counted from each task's start; running tasks too");

@@ -70,39 +70,94 @@ static int nothing_selected(const struct selector *selector, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "no such job");
 }
 
-static int resolve_one(struct cli *cli, const struct selector *selector, struct targets *targets,
-                       struct err *err)
+static void apply_filter(struct msg_list *list, const struct target_filter *filter, bool all)
 {
-        CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_SELECT);
-        size_t before = targets->n;
+        static const char *const unfinished[] = { "held", "waiting", "queued", "running" };
+
+        if ((list->user = filter->user))
+                list->n_user = strlen(filter->user);
+        if ((list->queue = filter->queue))
+                list->n_queue = strlen(filter->queue);
+        if (all && filter->unfinished) {
+                list->statuses = (const char **)unfinished;
+                list->n_statuses = ARRAY_LEN(unfinished);
+        }
+}
+
+/* The jobs of one listing become targets. */
+static int add_listed(struct listing *listing, const struct selector *selector, struct targets *targets,
+                      struct err *err)
+{
         int more;
 
-        if (selector->kind == SELECTOR_JOB) {
-                add_target(targets, selector->job, selector);
-                return 0;
-        }
-        listing_select(&listing.request, selector);
-        listing.request.u.list.ranges = NULL;
-        listing.request.u.list.n_ranges = 0;
-        while ((more = listing_next(&listing, err)) > 0) {
+        listing->request.u.list.ranges = NULL;
+        listing->request.u.list.n_ranges = 0;
+        while ((more = listing_next(listing, err)) > 0) {
                 uint64_t job;
 
-                if (listing_u64(&listing, "job_id", &job, err) < 0)
+                if (listing_u64(listing, "job_id", &job, err) < 0)
                         return -1;
                 add_target(targets, job, selector);
         }
-        if (more < 0)
+        return more;
+}
+
+/* Does this job fit? It stays the last target, or goes. */
+static int check_last(struct cli *cli, const struct target_filter *filter, struct targets *targets,
+                      struct err *err)
+{
+        CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_SELECT);
+        int more;
+
+        listing.request.u.list.job = targets->list[targets->n - 1].job;
+        listing.request.u.list.has_job = true;
+        apply_filter(&listing.request.u.list, filter, false);
+        more = listing_next(&listing, err);
+        if (more == 0)
+                targets->n--;
+        return more < 0 ? -1 : 0;
+}
+
+static int resolve_one(struct cli *cli, const struct selector *selector, const struct target_filter *filter,
+                       struct targets *targets, struct err *err)
+{
+        CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_SELECT);
+        bool all = selector->kind == SELECTOR_ALL;
+        bool filtered = filter && (filter->user || filter->queue);
+        size_t before = targets->n;
+
+        if (selector->kind == SELECTOR_JOB) {
+                add_target(targets, selector->job, selector);
+                return filtered ? check_last(cli, filter, targets, err) : 0;
+        }
+        listing_select(&listing.request, selector);
+        if (filter && selector->kind != SELECTOR_LAST)
+                apply_filter(&listing.request.u.list, filter, all);
+        if (add_listed(&listing, selector, targets, err) < 0)
                 return -1;
-        return targets->n == before ? nothing_selected(selector, err) : 0;
+        if (targets->n > before)
+                return filtered && selector->kind == SELECTOR_LAST ? check_last(cli, filter, targets, err)
+                                                                   : 0;
+        return filtered || (all && filter && filter->unfinished) ? 0 : nothing_selected(selector, err);
+}
+
+int targets_resolve_some(struct cli *cli, const struct selectors *selectors,
+                         const struct target_filter *filter, struct targets *targets, struct err *err)
+{
+        for (size_t i = 0; i < selectors->n; i++)
+                if (resolve_one(cli, &selectors->list[i], filter, targets, err) < 0)
+                        return -1;
+        if (targets->n == 0 && filter && (filter->user || filter->queue))
+                return err_set(err, ERR_NOT_FOUND, "no such job%s%s%s%s", filter->user ? " of " : "",
+                               filter->user ? filter->user : "", filter->queue ? " in queue " : "",
+                               filter->queue ? filter->queue : "");
+        return 0;
 }
 
 int targets_resolve(struct cli *cli, const struct selectors *selectors, struct targets *targets,
                     struct err *err)
 {
-        for (size_t i = 0; i < selectors->n; i++)
-                if (resolve_one(cli, &selectors->list[i], targets, err) < 0)
-                        return -1;
-        return 0;
+        return targets_resolve_some(cli, selectors, NULL, targets, err);
 }
 
 void targets_done(struct targets *targets)

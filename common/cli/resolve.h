@@ -19,6 +19,15 @@ struct targets {
  * is: whether that job exists is said by the request that uses it. */
 int targets_resolve(struct cli *cli, const struct selectors *selectors, struct targets *targets,
                     struct err *err) MUST_CHECK;
+/* The same, but only those jobs that fit. A number is looked up too then; one that does not fit is left out. Nothing
+ * left is NOT_FOUND, but for `all` with `unfinished`: to have nothing to do is no mistake. */
+struct target_filter {
+        const char *user, *queue; /* NULL: any */
+        bool unfinished; /* of `all` only jobs that have not ended */
+};
+int targets_resolve_some(struct cli *cli, const struct selectors *selectors,
+                         const struct target_filter *filter, struct targets *targets,
+                         struct err *err) MUST_CHECK;
 void targets_done(struct targets *targets);
 #define CLEANUP_TARGETS __attribute__((cleanup(targets_done)))
 

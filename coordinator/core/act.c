@@ -5,6 +5,7 @@
 #include "core/act.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/xalloc.h"
 #include "core/job.h"
@@ -15,6 +16,8 @@
 #include "core/round.h"
 #include "core/sweep.h"
 #include "core/tasks.h"
+
+#define LIMITS_MAX 256 /* jobs in one message: it stays small */
 
 static uint64_t unfinished(const struct job *job)
 {
@@ -31,11 +34,28 @@ static void write_spec(struct core *core, struct job *job)
         job_set_dirty(core, job);
 }
 
+/* A set of statuses, a bit each; 0: whatever they are. */
+static bool wants(uint32_t statuses, enum task_status status)
+{
+        return statuses == 0 || (statuses >> status & 1) != 0;
+}
+
 /* ------------------------------------------------------------------ cancel */
+
+static enum task_status granted_status(const struct lease *lease, uint32_t at)
+{
+        return lease_has(lease, LEASE_STARTED, at) ? TASK_STATUS_RUNNING : TASK_STATUS_QUEUED;
+}
+
+static enum task_status limbo_status(const struct job *job, const struct span *span)
+{
+        return span->note > 0 && job->notes[span->note - 1].running ? TASK_STATUS_RUNNING
+                                                                    : TASK_STATUS_QUEUED;
+}
 
 /* Ask for the end of these granted tasks: returns how many had not been asked yet. */
 static uint64_t cancel_granted(struct core *core, struct lease *lease, const struct spans *which,
-                               bool persist)
+                               uint32_t statuses, bool persist)
 {
         struct spans queued = { 0 };
         struct spans running = { 0 };
@@ -47,7 +67,7 @@ static uint64_t cancel_granted(struct core *core, struct lease *lease, const str
                 struct span task = { .lo = at, .hi = at };
 
                 if (!lease_has(lease, LEASE_OUT, at) || lease_has(lease, LEASE_CANCELLED, at) ||
-                    (which && !spans_find(which, at)))
+                    (which && !spans_find(which, at)) || !wants(statuses, granted_status(lease, at)))
                         continue;
                 lease_set(lease, LEASE_CANCELLED, at);
                 spans_add(&all, task);
@@ -79,25 +99,29 @@ void act_cancel_job(struct core *core, struct job *job)
                 return;
         sweep_job(core, job, TASK_STATUS_CANCELLED, TASK_REASON_CANCELLED);
         DL_FOREACH_SAFE2(job->leases, lease, next, job_next)
-        cancel_granted(core, lease, NULL, false);
+        cancel_granted(core, lease, NULL, 0, false);
         job_check_end(core, job);
 }
 
 /* Tasks whose worker may come back: remembered with them, told him when he does. */
-static uint64_t cancel_limbo(struct core *core, struct job *job, const struct spans *which)
+static uint64_t cancel_limbo(struct core *core, struct job *job, const struct spans *which, uint32_t statuses)
 {
         struct spans taken = { 0 };
-        uint64_t n;
+        uint64_t n = 0;
 
         for (size_t i = which->head; i < which->n; i++)
                 spans_take(&job->limbo, which->list[i].lo, which->list[i].hi, &taken);
-        n = taken.count;
         for (size_t i = taken.head; i < taken.n; i++) {
                 struct span span = taken.list[i];
                 struct note note = { 0 };
                 struct spans one = { 0 };
                 struct store_task_state *state;
 
+                if (!wants(statuses, limbo_status(job, &span))) {
+                        spans_add(&job->limbo, span);
+                        continue;
+                }
+                n += span_count(span);
                 if (span.note > 0)
                         note = job->notes[span.note - 1];
                 note.cancelled = true;
@@ -118,40 +142,54 @@ static uint64_t cancel_limbo(struct core *core, struct job *job, const struct sp
         return n;
 }
 
-static uint64_t count_open(const struct job *job, const struct spans *which)
+static uint64_t count_at_home(const struct job *job, const struct spans *which)
 {
         uint64_t n = 0;
-        const struct lease *lease;
 
         for (size_t i = which->head; i < which->n; i++) {
                 uint32_t lo = which->list[i].lo;
                 uint32_t hi = which->list[i].hi;
 
-                n += spans_count_within(&job->again, lo, hi) + spans_count_within(&job->cool, lo, hi) +
-                     spans_count_within(&job->limbo, lo, hi);
+                n += spans_count_within(&job->again, lo, hi) + spans_count_within(&job->cool, lo, hi);
                 if (hi >= job->cursor) {
                         lo = MAX(lo, job->cursor);
                         n += hi - lo + 1 - spans_count_within(&job->gone, lo, hi);
                 }
         }
+        return n;
+}
+
+static uint64_t count_open(const struct job *job, const struct spans *which, uint32_t statuses)
+{
+        uint64_t n = wants(statuses, job_home(job)) ? count_at_home(job, which) : 0;
+        const struct lease *lease;
+
+        for (size_t i = job->limbo.head; i < job->limbo.n; i++) {
+                const struct span *span = &job->limbo.list[i];
+
+                if (wants(statuses, limbo_status(job, span)))
+                        n += spans_count_within(which, span->lo, span->hi);
+        }
         DL_FOREACH2(job->leases, lease, job_next)
         {
                 for (uint32_t at = lease->lo; at < lease->lo + lease->n; at++)
-                        n += lease_has(lease, LEASE_OUT, at) && spans_find(which, at);
+                        n += lease_has(lease, LEASE_OUT, at) && spans_find(which, at) &&
+                             wants(statuses, granted_status(lease, at));
         }
         return n;
 }
 
 static void cancel_some(struct core *core, const struct asker *asker, struct job *job,
-                        const struct spans *which)
+                        const struct spans *which, uint32_t statuses)
 {
         struct lease *lease, *next;
-        uint64_t n = cancel_limbo(core, job, which);
+        uint64_t n = cancel_limbo(core, job, which, statuses);
         struct ack *ack;
 
         DL_FOREACH_SAFE2(job->leases, lease, next, job_next)
-        n += cancel_granted(core, lease, which, true);
-        n += sweep_some(core, job, which);
+        n += cancel_granted(core, lease, which, statuses, true);
+        if (wants(statuses, job_home(job)))
+                n += sweep_some(core, job, which);
         if (job->sweep.count == 0) {
                 reply_changed(core, asker, n, NULL);
                 return;
@@ -166,28 +204,35 @@ static void cancel_some(struct core *core, const struct asker *asker, struct job
 static void cancel(struct core *core, const struct asker *asker, struct job *job,
                    const struct msg_cancel *ask)
 {
+        const struct chosen chosen = {
+                .ranges = ask->ranges,
+                .n_ranges = ask->n_ranges,
+                .statuses = ask->statuses,
+                .n_statuses = ask->n_statuses,
+        };
+        uint32_t statuses = job_status_bits(ask->statuses, ask->n_statuses);
         struct spans which = { 0 };
-        bool whole = ask->n_ranges == 0;
+        bool whole = ask->n_ranges == 0 && statuses == 0;
 
-        if (whole)
+        if (ask->n_ranges == 0)
                 spans_add(&which, (struct span){ .lo = 0, .hi = job->tasks - 1 });
         else
                 index_spans(&job->indexes, ask->ranges, ask->n_ranges, &which);
         if (ask->dry_run || job->ending != 0) {
-                reply_changed(core, asker, job->ending != 0 ? 0 : count_open(job, &which), NULL);
+                reply_changed(core, asker, job->ending != 0 ? 0 : count_open(job, &which, statuses), NULL);
         } else {
-                audit(core, "cancel", job, asker->who, ask->reason);
+                audit_tasks(core, "cancel", job, asker->who, &chosen, NULL, ask->reason);
                 if (whole) {
                         reply_changed(core, asker, unfinished(job), NULL);
                         act_cancel_job(core, job);
                 } else {
-                        cancel_some(core, asker, job, &which);
+                        cancel_some(core, asker, job, &which, statuses);
                 }
         }
         spans_done(&which);
 }
 
-/* ------------------------------------------------------------------ hold, release, set, signal */
+/* ------------------------------------------------------------------ hold, release */
 
 static void hold(struct core *core, const struct asker *asker, struct job *job, bool held, bool dry_run,
                  const char *reason)
@@ -209,8 +254,66 @@ static void hold(struct core *core, const struct asker *asker, struct job *job, 
         reply_changed(core, asker, n, NULL);
 }
 
+/* ------------------------------------------------------------------ set */
+
+static void send_limits(struct core *core, const struct worker *worker, struct rec_job_limit *limits,
+                        size_t n)
+{
+        struct msg msg = { .kind = MSG_limits };
+
+        msg.u.limits.jobs = limits;
+        msg.u.limits.n_jobs = n;
+        if (n > 0 && worker->session.n != 0)
+                effects_send(core->out, worker->session, &msg, false);
+}
+
+static struct rec_job_limit limit_of(const struct job *job)
+{
+        return (struct rec_job_limit){
+                .job = job->id.n, .has_job = true, .time_ms = job->spec->spec.time_ms, .has_time_ms = true
+        };
+}
+
+/* Every worker that holds tasks of the job hears of its new limit. */
+static void tell_limit(struct core *core, struct job *job)
+{
+        struct rec_job_limit limit = limit_of(job);
+        struct worker *last = NULL;
+        struct lease *lease;
+
+        DL_FOREACH2(job->leases, lease, job_next)
+        {
+                if (lease->worker !=
+                    last) /* neighbours in the list are often of one worker; twice does no harm */
+                        send_limits(core, lease->worker, &limit, 1);
+                last = lease->worker;
+        }
+}
+
+void act_tell_limits(struct core *core, const struct worker *worker)
+{
+        struct rec_job_limit limits[LIMITS_MAX];
+        const struct lease *lease;
+        size_t n = 0;
+
+        DL_FOREACH2(worker->leases, lease, worker_next)
+        {
+                bool known = n > 0 && limits[n - 1].job == lease->job->id.n;
+
+                if (!lease->job->spec->spec.has_time_ms || known || lease->unsent)
+                        continue;
+                if (n == LIMITS_MAX) {
+                        send_limits(core, worker, limits, n);
+                        n = 0;
+                }
+                limits[n++] = limit_of(lease->job);
+        }
+        send_limits(core, worker, limits, n);
+}
+
 static void set(struct core *core, const struct asker *asker, struct job *job, const struct msg_set *ask)
 {
+        const struct chosen all = { 0 };
         struct rec_job_spec *spec = &job->spec->spec;
         CLEANUP_BUF struct buf text = { 0 };
 
@@ -219,25 +322,29 @@ static void set(struct core *core, const struct asker *asker, struct job *job, c
                 if (ask->has_priority) {
                         spec->priority = ask->priority;
                         spec->has_priority = true;
-                        buf_addf(&text, "priority=%lld ", (long long)ask->priority);
+                        buf_addf(&text, " priority=%lld", (long long)ask->priority);
                 }
                 if (ask->has_max_running) {
                         spec->max_running = ask->max_running;
                         spec->has_max_running = ask->max_running > 0;
-                        buf_addf(&text, "max-running=%llu ", (unsigned long long)ask->max_running);
+                        buf_addf(&text, " max-running=%llu", (unsigned long long)ask->max_running);
                 }
                 if (ask->has_time_ms) {
                         spec->time_ms = ask->time_ms;
                         spec->has_time_ms = true;
-                        buf_addf(&text, "time=%llums ", (unsigned long long)ask->time_ms);
+                        buf_addf(&text, " time=%llums", (unsigned long long)ask->time_ms);
                         place_spec_changed(core, job);
+                        tell_limit(core, job);
                 }
                 queue_consider(core, job);
                 write_spec(core, job);
-                audit(core, "set", job, asker->who, text.bytes);
+                audit_tasks(core, "set", job, asker->who, &all, text.n > 0 ? text.bytes + 1 : NULL,
+                            ask->reason);
         }
         reply_changed(core, asker, unfinished(job), NULL);
 }
+
+/* ------------------------------------------------------------------ signal */
 
 static uint64_t signal_lease(struct core *core, struct lease *lease, const struct spans *which,
                              const struct msg_signal *ask)
@@ -270,6 +377,8 @@ static uint64_t signal_lease(struct core *core, struct lease *lease, const struc
 static void send_signals(struct core *core, const struct asker *asker, struct job *job,
                          const struct msg_signal *ask)
 {
+        const struct chosen chosen = { .ranges = ask->ranges, .n_ranges = ask->n_ranges };
+        const char *name = sigabbrev_np((int)ask->signal);
         struct spans which = { 0 };
         struct lease *lease;
         CLEANUP_BUF struct buf text = { 0 };
@@ -279,9 +388,12 @@ static void send_signals(struct core *core, const struct asker *asker, struct jo
         DL_FOREACH2(job->leases, lease, job_next)
         n += signal_lease(core, lease, &which, ask);
         spans_done(&which);
-        buf_addf(&text, "signal %llu", (unsigned long long)ask->signal);
+        if (name)
+                buf_add_str(&text, name);
+        else
+                buf_addf(&text, "signal %llu", (unsigned long long)ask->signal);
         if (n > 0 && !ask->dry_run)
-                audit(core, "signal", job, asker->who, text.bytes);
+                audit_tasks(core, "signal", job, asker->who, &chosen, text.bytes, ask->reason);
         reply_changed(core, asker, n, NULL);
 }
 
@@ -354,11 +466,30 @@ static void answer(struct core *core, struct pending *pending)
                 reply_changed(core, &pending->asker, 0, "the job is finished");
 }
 
+static bool statuses_are_words(const struct msg *msg)
+{
+        const char *const *words = msg->kind == MSG_cancel ? msg->u.cancel.statuses : msg->u.retry.statuses;
+        size_t n = msg->kind == MSG_cancel  ? msg->u.cancel.n_statuses
+                   : msg->kind == MSG_retry ? msg->u.retry.n_statuses
+                                            : 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (task_status_from_word(words[i]) < 0)
+                        return false;
+        }
+        return true;
+}
+
 void act_on_message(struct core *core, const struct asker *asker, struct msg **take_msg)
 {
         uint64_t id = job_of(*take_msg);
         struct job *job = job_find(core, id);
         struct pending *pending;
+
+        if (!statuses_are_words(*take_msg)) {
+                reply_refused(core, asker, ERR_BAD_FIELD, "statuses: not the word of a status");
+                return;
+        }
 
         /* A foreign job takes the same way as one that is not there, also in time. */
         if (job && job->phase == JOB_LIVE &&

@@ -258,6 +258,22 @@ uint64_t job_final(const struct job *job)
         return n;
 }
 
+uint32_t job_status_bits(const char *const *words, size_t n)
+{
+        uint32_t bits = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                int status = task_status_from_word(words[i]);
+
+                if (status >= 0)
+                        bits |= UINT32_C(1) << status;
+                if (status == TASK_STATUS_FAILED)
+                        bits |= UINT32_C(1) << TASK_STATUS_TIMEOUT | UINT32_C(1) << TASK_STATUS_OOM |
+                                UINT32_C(1) << TASK_STATUS_LOST;
+        }
+        return bits;
+}
+
 enum task_status job_status(const struct job *job)
 {
         const uint64_t *n = job->n;

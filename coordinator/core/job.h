@@ -35,6 +35,8 @@ void job_rehome(struct core *core, struct job *job);
 void job_move(struct core *core, struct job *job, enum task_status from, enum trigger trigger,
               enum task_status to, uint64_t n);
 uint64_t job_final(const struct job *job); /* tasks with a final status */
+/* Words of statuses as a bit each; failed counts timeout, oom and lost too. Words that are none are left out. */
+uint32_t job_status_bits(const char *const *words, size_t n);
 enum task_status job_status(const struct job *job);
 void job_state_fill(const struct job *job, struct job_state *state);
 void job_counts_fill(const struct job *job, struct rec_job_counts *counts);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
+#define EVENT_RANGES_MAX 20 /* ranges that an event names */
 #define REFUSALS_EVERY_US US_PER_S /* a flood of refused messages must not become a flood of rows */
 
 static void refuse(struct core *core, const struct asker *asker, enum err_code code, const char *text,
@@ -100,6 +101,47 @@ void audit(struct core *core, const char *kind, const struct job *job, struct pr
         strncpy(event->kind, kind, sizeof(event->kind) - 1);
         event->actor = actor;
         event->detail = detail ? xstrdup(detail) : NULL;
+}
+
+/* "1-9,12", cut where it gets long. */
+static void add_ranges(struct buf *text, const struct range *ranges, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (i == EVENT_RANGES_MAX) {
+                        buf_addf(text, " and %llu more ranges", (unsigned long long)(n - i));
+                        return;
+                }
+                buf_addf(text, "%s%llu", i > 0 ? "," : "", (unsigned long long)ranges[i].lo);
+                if (ranges[i].hi > ranges[i].lo)
+                        buf_addf(text, "-%llu", (unsigned long long)ranges[i].hi);
+        }
+}
+
+void audit_tasks(struct core *core, const char *kind, const struct job *job, struct principal_id actor,
+                 const struct chosen *chosen, const char *what, const char *reason)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+        bool one = chosen->n_ranges == 1 && chosen->ranges[0].lo == chosen->ranges[0].hi;
+        struct store_event *event;
+
+        if (what)
+                buf_add_str(&text, what);
+        if (chosen->n_ranges > 0 && !one) {
+                buf_add_str(&text, text.n > 0 ? ", tasks " : "tasks ");
+                add_ranges(&text, chosen->ranges, chosen->n_ranges);
+        }
+        for (size_t i = 0; i < chosen->n_statuses; i++) {
+                buf_add_str(&text, i > 0 ? "," : text.n > 0 ? ", " : "");
+                buf_add_str(&text, chosen->statuses[i]);
+        }
+        if (reason) {
+                buf_add_str(&text, text.n > 0 ? ": " : "");
+                buf_add_str(&text, reason);
+        }
+        audit(core, kind, job, actor, text.n > 0 ? text.bytes : NULL);
+        event = &core->out->list[core->out->n - 1].u.store->u.event;
+        event->has_index = one;
+        event->index = one ? chosen->ranges[0].lo : 0;
 }
 
 void audit_refusal(struct core *core, struct principal_id actor, const char *detail)

@@ -26,6 +26,16 @@ void reply_pair_add(struct buf *json_rows, const char *name,
 /* A row of Events. job and detail may be NULL. */
 void audit(struct core *core, const char *kind, const struct job *job, struct principal_id actor,
            const char *detail);
+/* Which tasks of a job a person meant. */
+struct chosen {
+        const struct range *ranges; /* of indexes; none: all */
+        size_t n_ranges;
+        const char *const *statuses; /* words; none: all */
+        size_t n_statuses;
+};
+/* A change to some tasks, or to all. The event's detail is what, which tasks, and the reason; what and reason may be NULL. */
+void audit_tasks(struct core *core, const char *kind, const struct job *job, struct principal_id actor,
+                 const struct chosen *chosen, const char *what, const char *reason);
 /* Refusals are events too, at most one a second; the others are counted. */
 void audit_refusal(struct core *core, struct principal_id actor, const char *detail);
 

@@ -67,12 +67,15 @@ void round_ask(struct core *core, const struct asker *asker, struct msg **take_m
         effects_load_round(core->out, (struct job_id){ id });
 }
 
-static bool is_wanted(enum task_status status, bool failed_only)
+static bool is_wanted(enum task_status status, const struct msg_retry *ask)
 {
+        uint32_t only = job_status_bits(ask->statuses, ask->n_statuses);
         bool failed = status == TASK_STATUS_FAILED || status == TASK_STATUS_TIMEOUT ||
                       status == TASK_STATUS_OOM || status == TASK_STATUS_LOST;
 
-        return failed || (!failed_only && (status == TASK_STATUS_CANCELLED || status == TASK_STATUS_ABORTED));
+        if (ask->n_statuses > 0 && (only >> status & 1) == 0)
+                return false;
+        return failed || (!ask->failed && (status == TASK_STATUS_CANCELLED || status == TASK_STATUS_ABORTED));
 }
 
 /* It may have been read while its last tasks were still running, and have left memory since. */
@@ -123,7 +126,7 @@ static void choose(const struct msg_retry *ask, const struct job_round *round, c
         struct spans asked = { 0 };
         struct spans named = { 0 };
 
-        if (!is_wanted(group->status, ask->failed))
+        if (!is_wanted(group->status, ask))
                 return;
         index_spans(indexes, &group->indexes, 1, &named);
         if (ask->n_ranges == 0) {
@@ -197,6 +200,12 @@ static void apply(struct core *core, const struct round_wait *wait, struct job_r
 {
         struct job *job = job_find(core, wait->job);
         const struct msg_retry *ask = &wait->msg->u.retry;
+        const struct chosen chosen = {
+                .ranges = ask->ranges,
+                .n_ranges = ask->n_ranges,
+                .statuses = ask->statuses,
+                .n_statuses = ask->n_statuses,
+        };
         uint64_t n = count(round, ask);
 
         if (ask->dry_run || n == 0) {
@@ -215,7 +224,7 @@ static void apply(struct core *core, const struct round_wait *wait, struct job_r
                 reply_refused(core, &wait->asker, ERR_INTERNAL, "the stored job cannot be read");
                 return;
         }
-        audit(core, "retry", job, wait->asker.who, ask->reason);
+        audit_tasks(core, "retry", job, wait->asker.who, &chosen, ask->failed ? "failed" : NULL, ask->reason);
         n = begin(core, job, ask, round);
         reply_changed(core, &wait->asker, n, NULL);
 }

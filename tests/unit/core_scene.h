@@ -47,6 +47,8 @@ struct scene {
         size_t n_workers;
         size_t n_events, n_attempts, n_data, n_visible;
         char last_event[32];
+        char last_detail[256];
+        uint64_t last_event_index; /* 0: it has none */
         struct store_find_job ended[8]; /* what the store says of jobs that are not in memory */
         size_t n_ended;
         bool account_exists;
@@ -61,6 +63,8 @@ struct scene {
         bool load_is_round[8];
         uint32_t load_chunk[8];
         size_t n_loads;
+        unsigned n_limits;
+        uint64_t limit_ms; /* the last one told */
         unsigned n_reads;
         bool stopped;
 };
@@ -236,6 +240,9 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
         } else if (op->kind == STORE_EVENT) {
                 s->n_events++;
                 memcpy(s->last_event, op->u.event.kind, sizeof(s->last_event));
+                snprintf(s->last_detail, sizeof(s->last_detail), "%s",
+                         op->u.event.detail ? op->u.event.detail : "");
+                s->last_event_index = op->u.event.has_index ? op->u.event.index : 0;
         }
         s->n_attempts += op->kind == STORE_ATTEMPT;
         s->n_data += op->kind == STORE_DATA;
@@ -284,6 +291,10 @@ static inline void scene_hear(struct scene *s, struct effect *effect)
         if (msg->kind == MSG_stop) {
                 s->n_stops++;
                 s->stop_reason = msg->u.stop.reason;
+        }
+        if (msg->kind == MSG_limits) {
+                s->n_limits++;
+                s->limit_ms = msg->u.limits.jobs[0].time_ms;
         }
         msg_free(s->last[session]);
         s->last[session] = msg;

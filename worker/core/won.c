@@ -67,7 +67,7 @@ static void on_run(struct wcore *core, int64_t now_us, struct msg **take_msg, st
         core_dispatch(core, now_us, out);
 }
 
-/* ------------------------------------------------------------------ stop, signal, take-back, order */
+/* ------------------------------------------------------------------ stop, signal, limits, take-back, order */
 static bool in_ranges(const struct rec_lease_tasks *tasks, uint64_t index)
 {
         for (size_t i = 0; i < tasks->n_ranges; i++)
@@ -118,6 +118,26 @@ static void on_signal(struct wcore *core, const struct msg_send_signal *signal, 
                         effect = effect_add(out, WEFFECT_SIGNAL);
                         effect->u.task.task = task;
                         effect->u.task.signal = (int)signal->signal;
+                }
+        }
+}
+
+/* The first limit or a new one, counted from each task's start; what has run longer ends with the next tick. */
+static void on_limits(struct wcore *core, const struct msg_limits *limits)
+{
+        for (size_t i = 0; i < limits->n_jobs; i++) {
+                struct wjob *job = job_find(core, limits->jobs[i].job);
+                struct wtask *task;
+
+                if (!job)
+                        continue;
+                job->box->spec.time_ms = limits->jobs[i].time_ms;
+                job->box->spec.has_time_ms = true;
+                DL_FOREACH (core->running, task) {
+                        if (task->lease->job != job)
+                                continue;
+                        task->limit_at_us = task->started_us + (int64_t)limits->jobs[i].time_ms * US_PER_MS;
+                        core->limit_at_us = MIN(core->limit_at_us, task->limit_at_us);
                 }
         }
 }
@@ -304,6 +324,8 @@ void wcore_on_message(struct wcore *core, int64_t now_us, struct msg **take_msg,
                 on_signal(core, &msg->u.send_signal, out);
         else if (msg->kind == MSG_take_back)
                 core_give_back(core, now_us, msg->u.take_back.n, out);
+        else if (msg->kind == MSG_limits)
+                on_limits(core, &msg->u.limits);
         else if (msg->kind == MSG_order)
                 on_order(core, now_us, msg->u.order.state, out);
         else if (msg->kind == MSG_recorded)
