@@ -125,19 +125,29 @@ static int wrong_value(const struct opt *opt, struct err *err)
         return err_set(err, why.code, "--%s: %s", opt->name, why.text);
 }
 
-static int add_value(struct opts *opts, const struct opt *opt, const char *text, bool on, struct err *err)
+const struct opt *opt_find(const struct opt_program *program, const char *name)
+{
+        return find_in(program->options, name, strlen(name));
+}
+
+int opts_add(struct opts *opts, const struct opt *opt, const char *text, bool on, struct err *err)
 {
         struct opt_value value = { .opt = opt, .text = text, .number = on };
 
+        if (opt->parse && opt->parse(opt, text, &value.number, err) < 0)
+                return -1;
+        GROW(opts->values, opts->cap_values, opts->n_values + 1);
+        opts->values[opts->n_values++] = value;
+        return 0;
+}
+
+static int add_value(struct opts *opts, const struct opt *opt, const char *text, bool on, struct err *err)
+{
         if (opt == &help_option)
                 opts->help = true;
         if (opt == &version_option)
                 opts->version = true;
-        if (opt->parse && opt->parse(opt, text, &value.number, err) < 0)
-                return wrong_value(opt, err);
-        GROW(opts->values, opts->cap_values, opts->n_values + 1);
-        opts->values[opts->n_values++] = value;
-        return 0;
+        return opts_add(opts, opt, text, on, err) < 0 ? wrong_value(opt, err) : 0;
 }
 
 /* `word` starts with "--"; `next` is the word behind it or NULL. Returns how many words were used, or -1. */
@@ -189,7 +199,7 @@ static int parse_short(struct opts *opts, const char *word, const char *next, st
         return 1;
 }
 
-static void add_word(struct opts *opts, const char *word)
+void opts_add_word(struct opts *opts, const char *word)
 {
         GROW(opts->words, opts->cap_words, opts->n_words + 1);
         opts->words[opts->n_words++] = word;
@@ -214,14 +224,14 @@ int opt_parse(const struct opt_program *program, int n_words, char *const *words
                 else if (program->options_first)
                         break;
                 else
-                        add_word(opts, word);
+                        opts_add_word(opts, word);
                 if (used < 0)
                         return -1;
                 i += used;
         }
         opts->before_dashes = opts->n_words;
         for (; i < n_words; i++)
-                add_word(opts, words[i]);
+                opts_add_word(opts, words[i]);
         if (!opts->had_dashes)
                 opts->before_dashes = opts->n_words;
         return 0;

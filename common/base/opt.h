@@ -35,6 +35,7 @@ struct opt {
         const char *example; /* a right value, shown when a value is wrong */
         bool many; /* may be given more than once, each counts; else the last one counts */
         bool negatable; /* a flag that also has --no-NAME */
+        bool command; /* about the command as a whole: no description of one job in JSON may hold it */
 };
 
 opt_parse_fn opt_text; /* any text, also empty */
@@ -77,6 +78,12 @@ struct opts {
  * more than earlier ones. Errors read "--slots: 'x' is no whole number; example: --slots 4". */
 int opt_parse(const struct opt_program *program, int n_words, char *const *words, struct opts *opts,
               struct err *err) MUST_CHECK;
+/* What a command line does word by word, for values that come from elsewhere. opts_add: `text` NULL for a flag, which
+ * is on or not; errors are those of the option's own check, without its name. */
+const struct opt *opt_find(const struct opt_program *program,
+                           const char *name); /* of `options`; NULL: none */
+int opts_add(struct opts *opts, const struct opt *opt, const char *text, bool on, struct err *err) MUST_CHECK;
+void opts_add_word(struct opts *opts, const char *word);
 void opts_done(struct opts *opts);
 #define CLEANUP_OPTS __attribute__((cleanup(opts_done)))
 

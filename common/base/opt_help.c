@@ -80,8 +80,8 @@ static void add_table(struct buf *out, const struct opt *table)
 void opt_help(const struct opt_program *program, struct buf *out)
 {
         static const struct opt always[] = {
-                { "help", 'h', NULL, NULL, "this text", NULL, 0, 0, NULL, false, false },
-                { "version", 0, NULL, NULL, "the version", NULL, 0, 0, NULL, false, false },
+                { .name = "help", .letter = 'h', .help = "this text" },
+                { .name = "version", .letter = 0, .help = "the version" },
                 { 0 },
         };
 
