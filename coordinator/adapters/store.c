@@ -109,6 +109,7 @@ void store_free(struct store *store)
         end_thread(store);
         db_close(store->db);
         store_writer_done(&store->writer);
+        free(store->taken);
         close(store->event_fd);
         pthread_mutex_destroy(&store->lock);
         pthread_cond_destroy(&store->wake);

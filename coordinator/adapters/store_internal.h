@@ -8,6 +8,10 @@
 #include "adapters/store.h"
 #include "adapters/store_writer.h"
 
+struct store_claim { /* jobs first … first + n - 1 */
+        uint64_t first, n;
+};
+
 struct store {
         char *option_file, *database;
         struct db_target target;
@@ -18,6 +22,8 @@ struct store {
         /* The thread's alone once it runs. */
         struct db *db;
         struct store_writer writer;
+        struct store_claim *taken; /* jobs of this batch that are not made: their key is taken */
+        size_t n_taken, cap_taken;
         bool commit_late; /* a batch of questions is answered, its transaction still open */
         bool accounts_wanted; /* accounts of MariaDB are to be brought about after the commit */
         unsigned jitter; /* state of rand_r */

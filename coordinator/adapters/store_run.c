@@ -6,22 +6,27 @@
  *    wait timeout COMMIT alone would do that).
  * 3. A COMMIT that was not answered may have happened. Writers holds the number of the last batch that did: it is
  *    read, with a lock that waits for the dying connection's transaction, before the batch may run again.
- * 4. While the database is down the batch stays here and is tried without end. */
+ * 4. A key that a submission claims (store_op.h) is looked up only when the unique key of Submissions has refused it: the
+ *    batch is rolled back and runs again, asking first and leaving out the jobs of claims that failed.
+ * 5. While the database is down the batch stays here and is tried without end. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include <mysqld_error.h>
+
 #include "adapters/db_setup.h"
 #include "adapters/store_internal.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "base/xalloc.h"
 
 #define AGAIN_MAX 100 /* deadlocks and lock waits (5 s each): minutes of somebody else's lock, not for ever */
 #define PAUSE_FIRST_MS 10
 #define PAUSE_MAX_MS 2000
 
-enum outcome { DONE, AGAIN, DOWN, UNKNOWN, FAILED };
+enum outcome { DONE, AGAIN, TAKEN, DOWN, UNKNOWN, FAILED };
 
 static bool is_question(const struct store_op *op)
 {
@@ -38,6 +43,8 @@ static bool is_question(const struct store_op *op)
 
 struct content { /* what a batch holds, for the crash points and for what it needs */
         bool changes, submit, grant, result, accounts;
+        bool claims; /* keys are claimed */
+        bool asks; /* ... and one of them was not free: look them up before anything is made */
 };
 
 static struct content content_of(const struct store_batch *batch)
@@ -46,6 +53,7 @@ static struct content content_of(const struct store_batch *batch)
 
         for (const struct store_op *op = batch->first; op; op = op->next) {
                 content.changes |= !is_question(op);
+                content.claims |= op->kind == STORE_FIND_KEY && op->u.find_key.n_claims;
                 content.submit |= op->kind == STORE_JOB_NEW;
                 content.result |= op->kind == STORE_TASK_END;
                 content.grant |=
@@ -107,20 +115,60 @@ static int begin(struct store *store, const struct store_batch *batch, struct er
         return n > 0 ? 0 : check_fence(store, err);
 }
 
+/* Where the claims of a batch are looked up, those whose key is taken lose their jobs. */
+static void note_taken(struct store *store, const struct store_op *first, const struct store_op *last)
+{
+        const struct store_claim *newest;
+
+        for (const struct store_op *op = first;; op = op->next) {
+                const struct store_find_key *find = &op->u.find_key;
+
+                newest = store->n_taken ? &store->taken[store->n_taken - 1] : NULL;
+                if (find->n_claims && find->job.n && !(newest && newest->first == find->claims.n)) {
+                        GROW(store->taken, store->cap_taken, store->n_taken + 1);
+                        store->taken[store->n_taken++] =
+                                (struct store_claim){ find->claims.n, find->n_claims };
+                }
+                if (op == last)
+                        return;
+        }
+}
+
+static bool is_taken(const struct store *store, const struct store_op *op)
+{
+        uint64_t job = store->n_taken ? store_op_job(op).n : 0;
+
+        for (size_t i = 0; job && i < store->n_taken; i++)
+                if (job - store->taken[i].first < store->taken[i].n)
+                        return true;
+        return false;
+}
+
+/* A claim is a question only after the unique key of Submissions has refused one (batch->asks). */
+static int write_one(struct store *store, bool asks, struct store_op **op, struct err *err)
+{
+        const struct store_op *first = *op;
+
+        if (first->kind != STORE_FIND_KEY)
+                return is_taken(store, first) ? 0 : store_write(&store->writer, store->db, *op, err);
+        if (first->u.find_key.n_claims && !asks)
+                return 0;
+        if (store_find_keys(&store->writer, store->db, op, err) < 0)
+                return -1;
+        note_taken(store, first, *op);
+        return 0;
+}
+
 static int write_all(struct store *store, struct store_batch *batch, struct content content, struct err *err)
 {
+        store->n_taken = 0;
         if (content.changes && begin(store, batch, err) < 0)
                 return -1;
         if (!batch->first && check_fence(store, err) < 0) /* nothing: the question whether we still count */
                 return -1;
-        for (struct store_op *op = batch->first; op; op = op->next) {
-                if (op->kind == STORE_FIND_KEY) {
-                        if (store_find_keys(&store->writer, store->db, &op, err) < 0)
-                                return -1;
-                } else if (store_write(&store->writer, store->db, op, err) < 0) {
+        for (struct store_op *op = batch->first; op; op = op->next)
+                if (write_one(store, content.asks, &op, err) < 0)
                         return -1;
-                }
-        }
         return store_writer_flush(&store->writer, store->db, err);
 }
 
@@ -146,6 +194,9 @@ static enum outcome run_once(struct store *store, struct store_batch *batch, str
         if (write_all(store, batch, content, err) < 0) {
                 enum outcome outcome = outcome_of(store, err);
 
+                if (outcome == FAILED && err->code == ERR_INTERNAL && db_errno(store->db) == ER_DUP_ENTRY &&
+                    content.claims && !content.asks)
+                        outcome = TAKEN;
                 db_rollback(store->db);
                 return outcome;
         }
@@ -298,6 +349,9 @@ bool store_run(struct store *store, struct store_batch *batch)
                                 return false;
                         }
                         pause_before(store, MIN(run.again, 5u));
+                        break;
+                case TAKEN: /* a claimed key was used before: now who has it */
+                        run.content.asks = true;
                         break;
                 case UNKNOWN:
                 case DOWN:

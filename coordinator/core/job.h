@@ -25,6 +25,7 @@ struct job *job_new(struct core *core, struct job_id id, struct principal_id own
                     struct job_spec_box **take_spec, struct indexes *take_indexes);
 void job_free(struct core *core, struct job *job);
 void job_set_key(struct core *core, struct job *job, const uint8_t key_hash[16]);
+/* Also one whose key may still prove taken (job->claimed). */
 struct job *job_find_key(const struct core *core, struct principal_id owner, const uint8_t key_hash[16]);
 
 /* Tasks that are not granted are at home: held, waiting or queued, all of a job alike. */

@@ -34,6 +34,7 @@ static void pending_free(struct core *core, struct pending *pending)
         free(pending->key_hash);
         free(pending->digest);
         free(pending->keys);
+        free(pending->told);
         free(pending->jobs);
         free(pending);
 }
@@ -53,14 +54,40 @@ static void expect(struct core *core, struct pending *pending, struct store_op *
         effects_fact(core->out, (struct fact){ .kind = kind, .request = pending->number, .op = op, .n = n });
 }
 
-void pending_ask_key(struct core *core, struct pending *pending, struct principal_id owner,
-                     const uint8_t hash[16])
+static struct store_find_key *find_key(struct core *core, struct pending *pending, struct principal_id owner,
+                                       const uint8_t hash[16])
 {
         struct store_op *op = effects_store(core->out, STORE_FIND_KEY);
 
         op->u.find_key.owner = owner;
         memcpy(op->u.find_key.key_hash, hash, 16);
         expect(core, pending, op, FACT_FOUND, 0);
+        return &op->u.find_key;
+}
+
+void pending_ask_key(struct core *core, struct pending *pending, struct principal_id owner,
+                     const uint8_t hash[16])
+{
+        find_key(core, pending, owner, hash);
+}
+
+void pending_claim_key(struct core *core, struct pending *pending, struct principal_id owner,
+                       const uint8_t hash[16])
+{
+        struct store_find_key *claim = find_key(core, pending, owner, hash);
+
+        claim->claims = pending->claims;
+        claim->n_claims = pending->n_claims;
+}
+
+void pending_forget_key(struct pending *pending, const uint8_t hash[16])
+{
+        const struct store_find_key *known = pending_key(pending, hash);
+
+        if (!known)
+                return;
+        pending->keys[known - pending->keys] = pending->keys[--pending->n_keys];
+        pending->key_at = 0;
 }
 
 void pending_ask_job(struct core *core, struct pending *pending, uint64_t job)

@@ -20,6 +20,9 @@ struct pending {
         uint8_t (*digest)[32]; /* owned */
         struct store_find_key *keys; /* answers so far; owned */
         size_t n_keys, cap_keys;
+        struct rec_submitted_job *told; /* of a claim: the answer, one a job of the message; owned */
+        struct job_id claims; /* the first of the jobs that a claim made */
+        uint64_t n_claims;
         size_t key_at; /* where the last was found: they are looked for in the order in which they were asked */
         struct store_find_job *jobs;
         size_t n_jobs, cap_jobs;
@@ -35,6 +38,10 @@ struct pending *pending_new(struct core *core, const struct asker *asker, struct
                             pending_fn *go_on);
 void pending_ask_key(struct core *core, struct pending *pending, struct principal_id owner,
                      const uint8_t hash[16]);
+/* The same as a claim of the jobs pending->claims … (store_op.h, find_key). */
+void pending_claim_key(struct core *core, struct pending *pending, struct principal_id owner,
+                       const uint8_t hash[16]);
+void pending_forget_key(struct pending *pending, const uint8_t hash[16]); /* its answer may have changed */
 void pending_ask_job(struct core *core, struct pending *pending, uint64_t job);
 void pending_ask_account(struct core *core, struct pending *pending, const char *name);
 void pending_ask_was_ended(struct core *core, struct pending *pending, uint64_t job, uint64_t index,

@@ -141,6 +141,7 @@ struct job {
         uint8_t key[20]; /* owner and key hash; zero: unknown (after a retry) */
         uint8_t digest[32];
         bool has_key;
+        bool claimed; /* made in the hope that the store does not know its key: nobody may hear of it yet */
         enum job_phase phase;
         uint64_t end_fact; /* JOB_ENDED: whose commit it waits for */
         int64_t submitted_us, started_us, ended_us; /* wall */

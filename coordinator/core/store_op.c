@@ -112,3 +112,50 @@ void store_op_free(struct store_op *op)
         }
         free(op);
 }
+
+struct job_id store_op_job(const struct store_op *op)
+{
+        switch (op->kind) {
+        case STORE_JOB_NEW:
+                return op->u.job_new.job;
+        case STORE_JOB_CHUNK:
+                return op->u.chunk.job;
+        case STORE_JOB_SPEC:
+                return op->u.job_spec.job;
+        case STORE_JOB_LIVE:
+        case STORE_JOB_DROP:
+                return op->u.job;
+        case STORE_JOB_COUNTS:
+                return op->u.counts.job;
+        case STORE_TASKS_NEW:
+                return op->u.tasks_new.job;
+        case STORE_TASK_STATE:
+                return op->u.task_state.job;
+        case STORE_TASK_END:
+                return op->u.task_end.job;
+        case STORE_ATTEMPT:
+                return op->u.attempt.job;
+        case STORE_ROUND:
+                return op->u.round.job;
+        case STORE_DATA:
+                return op->u.data.job;
+        case STORE_FILE:
+                return op->u.file.job;
+        case STORE_EVENT:
+                return op->u.event.job;
+        case STORE_WORKER:
+        case STORE_WAS_ENDED:
+        case STORE_PRINCIPAL:
+        case STORE_KEY:
+        case STORE_ROLE:
+        case STORE_MEMBER:
+        case STORE_GRANT:
+        case STORE_VISIBLE:
+        case STORE_QUEUE:
+        case STORE_FIND_KEY:
+        case STORE_FIND_JOB:
+        case STORE_FIND_ACCOUNT:
+                break;
+        }
+        return (struct job_id){ 0 };
+}

@@ -40,7 +40,7 @@ enum store_op_kind {
         STORE_ROUND, /* a retry by a person: the recorded end of these tasks moves to Attempts, they are queued
                               again with tries and crashes 0 (attempt stays, nonce and worker 0, times 0) */
         /* Questions: they read, within the batch's transaction, and write their answer into the op. */
-        STORE_FIND_KEY, /* was this idempotency key used by this owner, and for what */
+        STORE_FIND_KEY, /* was this idempotency key used by this owner, and for what; may be a claim */
         STORE_FIND_JOB, /* what became of a job that is not in the core's memory */
         STORE_FIND_ACCOUNT, /* does a MariaDB account of this name exist: answer 1, 0 */
 };
@@ -246,6 +246,10 @@ struct store_round {
 struct store_find_key {
         struct principal_id owner;
         uint8_t key_hash[16];
+        /* A claim, if n_claims is not 0: the jobs claims.n and the n_claims - 1 after it are made by this batch, in the hope
+         * that the key is free. If one of the keys that claim them is not, none of their operations is carried out. */
+        struct job_id claims;
+        uint64_t n_claims;
 
         struct job_id job; /* 0: the key is free */
         uint8_t digest[32];
@@ -310,6 +314,7 @@ struct shared_bytes *shared_bytes_ref(struct shared_bytes *shared);
 void shared_bytes_unref(struct shared_bytes *shared); /* NULL is fine */
 
 struct store_op *store_op_new(enum store_op_kind kind);
+struct job_id store_op_job(const struct store_op *op); /* whose rows it writes; 0: no job's, or a question */
 void store_op_free(struct store_op *op);
 
 #endif

@@ -1,8 +1,10 @@
-/* Submission: all jobs of a message in one transaction, or none. The store is asked about what is not in memory: an
- * idempotency key that may have been used by a finished job, a job that ended and is waited for. Then everything is
- * decided at once, and the answer leaves with the commit.
+/* Submission: all jobs of a message in one transaction, or none. What is not in memory only the store knows: whether an
+ * idempotency key was used by a finished job, what became of a job that ended and is waited for. Keys alone are claimed
+ * by the very transaction that makes the jobs; otherwise the store is asked first. Then everything is decided at once,
+ * and the answer leaves with the commit.
  *
- * Invariants: 1. nothing is written for a message that is refused. 2. a job's id is told only after its commit. */
+ * Invariants: 1. nothing is written for a message that is refused. 2. a job's id is told only after its commit. 3. a
+ * claimed job is JOB_NEW and in nobody's sight: no operation of a later batch names it. */
 #include "core/submit.h"
 
 #include <stdlib.h>
@@ -121,16 +123,25 @@ static int check_message(struct core *core, const struct asker *asker, const str
 
 /* ------------------------------------------------------------------ what is not in memory */
 
+static void ask_key(struct core *core, struct pending *pending, const uint8_t hash[16])
+{
+        const struct job *job = job_find_key(core, pending->asker.who, hash);
+
+        if (job && job->claimed) /* the answer comes after the one to that claim */
+                pending_forget_key(pending, hash);
+        else if (job || pending_key(pending, hash))
+                return;
+        pending_ask_key(core, pending, pending->asker.who, hash);
+}
+
 static void ask_missing(struct core *core, struct pending *pending)
 {
         const struct msg_submit *submit = &pending->msg->u.submit;
 
         for (size_t i = 0; i < submit->n_jobs; i++) {
                 const struct rec_job_spec *spec = submit->jobs[i].spec;
-                const uint8_t *hash = pending->key_hash[i];
 
-                if (!job_find_key(core, pending->asker.who, hash) && !pending_key(pending, hash))
-                        pending_ask_key(core, pending, pending->asker.who, hash);
+                ask_key(core, pending, pending->key_hash[i]);
                 for (size_t k = 0; k < spec->n_after; k++) {
                         uint64_t on = spec->after[k].job;
                         const struct job *job = job_find(core, on);
@@ -151,6 +162,7 @@ static enum key_state key_state(const struct core *core, struct pending *pending
         const struct store_find_key *found = pending_key(pending, pending->key_hash[i]);
         const uint8_t *digest = job ? job->digest : found ? found->digest : NULL;
 
+        BUG_ON(job && job->claimed);
         if (!job && (!found || found->job.n == 0))
                 return KEY_FREE;
         *ret_job = job ? job->id.n : found->job.n;
@@ -274,7 +286,7 @@ static size_t load_job(struct core *core, struct job *job, const struct rec_new_
 }
 
 static void reply_all(struct core *core, const struct pending *pending, const struct rec_submitted_job *jobs,
-                      size_t n)
+                      size_t n, bool on_commit)
 {
         struct msg msg = { .kind = MSG_submitted, .re = pending->asker.re };
         const struct job *last = job_find(core, jobs[n - 1].job);
@@ -289,31 +301,28 @@ static void reply_all(struct core *core, const struct pending *pending, const st
                 msg.u.submitted.suitable_workers = place_suitable(core, last);
                 msg.u.submitted.has_suitable_workers = true;
         }
-        effects_send(core->out, pending->asker.session, &msg, true);
+        effects_send(core->out, pending->asker.session, &msg, on_commit);
 }
 
-static void make_all(struct core *core, struct pending *pending)
+static void make_all(struct core *core, const struct pending *pending, struct rec_submitted_job *told)
 {
         const struct msg_submit *submit = &pending->msg->u.submit;
         struct shared_bytes *body = shared_bytes_new(pending->msg->body, pending->msg->body_bytes);
-        struct rec_submitted_job *told = xcalloc(submit->n_jobs, sizeof(*told));
         size_t at = 0;
 
         for (size_t i = 0; i < submit->n_jobs; i++) {
-                struct rec_submitted_job *one = &told[i];
                 struct job_state *state;
                 struct job *job;
 
-                *one = (struct rec_submitted_job){ .has_job = true, .has_tasks = true };
-                if (key_state(core, pending, i, &one->job, &one->tasks) == KEY_SAME) {
-                        one->existing = one->has_existing = true;
+                if (told[i].existing) {
                         for (size_t k = 0; k < submit->jobs[i].n_chunks; k++)
                                 at += (size_t)submit->jobs[i].chunks[k];
                         continue;
                 }
                 job = make_job(core, pending, i);
-                one->job = job->id.n;
-                one->tasks = job->tasks;
+                job->claimed = pending->n_claims > 0;
+                told[i].job = job->id.n;
+                told[i].tasks = job->tasks;
                 answer_deps(core, job, pending);
                 state = write_new(core, job, submit->jobs[i].n_chunks < job->chunks_total);
                 at = load_job(core, job, &submit->jobs[i], body, at);
@@ -321,41 +330,123 @@ static void make_all(struct core *core, struct pending *pending)
                 job_state_fill(job, &job->written);
                 *state = job->written;
         }
-        reply_all(core, pending, told, submit->n_jobs);
         shared_bytes_unref(body);
-        free(told);
 }
 
-static void decide(struct core *core, struct pending *pending)
+/* ------------------------------------------------------------------ a claim */
+
+/* A lone submission would wait for two commits if it asked first. So jobs whose keys nobody in memory knows are made at once
+ * and the keys claimed: the store makes all of them or none (store_op.h, find_key), and only its answer brings them to
+ * life. Where more than a key is to be asked, or an upload begins, the question comes first. */
+static bool can_claim(const struct core *core, const struct pending *pending)
 {
         const struct msg_submit *submit = &pending->msg->u.submit;
-        uint64_t job, tasks, fresh = 0;
 
-        ask_missing(core, pending);
-        if (pending->n_open > 0)
-                return;
+        if (pending->n_keys > 0 || pending->n_jobs > 0)
+                return false; /* the store has answered */
         for (size_t i = 0; i < submit->n_jobs; i++) {
-                enum key_state state = key_state(core, pending, i, &job, &tasks);
+                const struct rec_new_job *rec = &submit->jobs[i];
+                const struct job *job = job_find_key(core, pending->asker.who, pending->key_hash[i]);
+
+                if ((job && job->claimed) || rec->spec->n_after > 0 || rec->n_chunks < spec_chunks(rec->spec))
+                        return false;
+        }
+        return true;
+}
+
+static void unmake(struct core *core, const struct pending *pending)
+{
+        for (uint64_t i = 0; i < pending->n_claims; i++)
+                job_free(core, job_find(core, pending->claims.n + i));
+}
+
+static void decide(struct core *core, struct pending *pending);
+
+static void on_claim(struct core *core, struct pending *pending)
+{
+        bool taken = false;
+
+        for (size_t i = 0; i < pending->n_keys; i++)
+                taken |= pending->keys[i].job.n != 0;
+        if (taken) {
+                unmake(core, pending);
+                pending->n_claims = 0;
+                pending->go_on = decide;
+                decide(core, pending);
+                return;
+        }
+        for (uint64_t i = 0; i < pending->n_claims; i++)
+                job_find(core, pending->claims.n + i)->claimed = false;
+        reply_all(core, pending, pending->told, pending->msg->u.submit.n_jobs, false); /* it is committed */
+}
+
+static void claim(struct core *core, struct pending *pending, struct rec_submitted_job **take_told,
+                  uint64_t fresh)
+{
+        pending->go_on = on_claim;
+        pending->told = STEAL(*take_told);
+        pending->claims.n = core->next_job;
+        pending->n_claims = fresh;
+        for (size_t i = 0; i < pending->msg->u.submit.n_jobs; i++)
+                if (!pending->told[i].existing)
+                        pending_claim_key(core, pending, pending->asker.who, pending->key_hash[i]);
+        make_all(core, pending, pending->told);
+}
+
+/* ------------------------------------------------------------------ the decision */
+
+/* Fills in what exists already. Returns how many jobs are to be made; -1: it is refused. */
+static int64_t sort_out(struct core *core, struct pending *pending, struct rec_submitted_job *told)
+{
+        const struct msg_submit *submit = &pending->msg->u.submit;
+        int64_t fresh = 0;
+
+        for (size_t i = 0; i < submit->n_jobs; i++) {
                 const struct rec_job_spec *spec = submit->jobs[i].spec;
+                enum key_state state = key_state(core, pending, i, &told[i].job, &told[i].tasks);
 
                 if (state == KEY_OTHER) {
                         reply_refused(core, &pending->asker, ERR_CONFLICT,
                                       "the idempotency key was used with another request");
-                        return;
+                        return -1;
                 }
+                told[i].has_job = told[i].has_tasks = true;
+                told[i].existing = told[i].has_existing = state == KEY_SAME;
                 fresh += state == KEY_FREE;
                 for (size_t k = 0; state == KEY_FREE && k < spec->n_after; k++) {
                         if (!may_wait_for(core, pending, spec->after[k].job)) {
                                 reply_not_found(core, &pending->asker);
-                                return;
+                                return -1;
                         }
                 }
         }
-        if (fresh > 0 && HASH_CNT(hh, core->jobs) + fresh > core->settings.unfinished_jobs_max) {
+        if (fresh > 0 && HASH_CNT(hh, core->jobs) + (uint64_t)fresh > core->settings.unfinished_jobs_max) {
                 reply_retry_later(core, &pending->asker, "too many unfinished jobs", 5000);
-                return;
+                return -1;
         }
-        make_all(core, pending);
+        return fresh;
+}
+
+static void decide(struct core *core, struct pending *pending)
+{
+        size_t n = pending->msg->u.submit.n_jobs;
+        bool claims = can_claim(core, pending);
+        struct rec_submitted_job *told;
+        int64_t fresh;
+
+        if (!claims)
+                ask_missing(core, pending);
+        if (pending->n_open > 0)
+                return;
+        told = xcalloc(n, sizeof(*told));
+        fresh = sort_out(core, pending, told);
+        if (fresh > 0 && claims) {
+                claim(core, pending, &told, (uint64_t)fresh);
+        } else if (fresh >= 0) {
+                make_all(core, pending, told);
+                reply_all(core, pending, told, n, true);
+        }
+        free(told);
 }
 
 void submit_on_submit(struct core *core, const struct asker *asker, struct event *event)

@@ -100,6 +100,8 @@ void submit_on_put(struct core *core, const struct asker *asker, struct event *e
                 return;
         }
         job = job_find_key(core, asker->who, event->u.message.key_hash[0]);
+        if (job && job->claimed)
+                job = NULL;
         if (job && job->phase == JOB_LOADING) {
                 put(core, asker, job, event->u.message.msg);
                 return;

@@ -45,8 +45,7 @@ static void step(struct bench *bench, struct event *event)
                 struct effect *effect = &effects.list[i];
 
                 if (effect->kind == EFFECT_STORE && effect->u.store->kind == STORE_FIND_KEY)
-                        effect->u.store =
-                                NULL; /* lives on in its fact; the answer is that nothing is known */
+                        effect->u.store = NULL; /* lives on in its fact; the answer is that the key is free */
                 if (effect->kind != EFFECT_FACT)
                         continue;
                 GROW(bench->facts, bench->cap_facts, bench->n_facts + 1);

@@ -561,6 +561,61 @@ static void questions_are_answered_in_the_operation(void)
         scene_done(&s);
 }
 
+static struct store_op *add_claim(struct store_batch *batch, uint64_t key, uint64_t first, uint64_t n)
+{
+        struct store_op *op = add(batch, STORE_FIND_KEY);
+
+        op->u.find_key.owner = ALICE;
+        memcpy(op->u.find_key.key_hash, &key, sizeof(key));
+        op->u.find_key.claims.n = first;
+        op->u.find_key.n_claims = n;
+        return op;
+}
+
+static void add_claimed(struct store_batch *batch, uint64_t job, uint64_t key)
+{
+        struct store_job_new *made = add_job(batch, job, ALICE, 2, NOOP);
+
+        memcpy(made->key_hash, &key, sizeof(key));
+        add_tasks(batch, job, ALICE, 1, 1, 2);
+        add(batch, STORE_JOB_COUNTS)->u.counts = (struct job_state){ .job = { job }, .queued = 2 };
+}
+
+/* Jobs 11 and 12 are one message, 13 and 14 one each; the keys of 12 and 14 are taken, the latter by 13. */
+static void a_claim_makes_all_of_its_jobs_or_none(void)
+{
+        struct scene s = scene_opened();
+        struct store_batch batch = { 0 };
+        struct store_op *claims[5];
+
+        claims[0] = add_claim(&batch, 101, 1, 1);
+        add_claimed(&batch, 1, 101);
+        give(&s, &batch);
+        CU_ASSERT_TRUE(take_back(&s, &batch));
+        CU_ASSERT_EQUAL(claims[0]->u.find_key.job.n, 0);
+        store_batch_done(&batch);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Jobs JOIN Tasks USING (job_id) WHERE job_id = 1", 2);
+        claims[1] = add_claim(&batch, 102, 11, 2);
+        claims[2] = add_claim(&batch, 101, 11, 2);
+        add_claimed(&batch, 11, 102);
+        add_claimed(&batch, 12, 101);
+        claims[3] = add_claim(&batch, 103, 13, 1);
+        add_claimed(&batch, 13, 103);
+        claims[4] = add_claim(&batch, 103, 14, 1);
+        add_claimed(&batch, 14, 103);
+        give(&s, &batch);
+        CU_ASSERT_TRUE(take_back(&s, &batch));
+        CU_ASSERT_EQUAL(claims[1]->u.find_key.job.n, 0);
+        CU_ASSERT_EQUAL(claims[2]->u.find_key.job.n, 1);
+        CU_ASSERT_EQUAL(claims[3]->u.find_key.job.n, 0);
+        CU_ASSERT_EQUAL(claims[4]->u.find_key.job.n, 13);
+        store_batch_done(&batch);
+        EQUAL_SQL(&s, "SELECT SUM(job_id) FROM Jobs", 1 + 13);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Tasks", 4);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Submissions", 2);
+        scene_done(&s);
+}
+
 /* ------------------------------------------------------------------ replay */
 struct heard {
         unsigned kinds[32];
@@ -723,5 +778,5 @@ UNIT_MAIN("store", TEST(a_job_is_written_sealed_and_its_tasks_are_made),
           TEST(visible_rows_follow_roles_and_scopes), TEST(a_key_is_revoked_once),
           TEST(an_account_is_made_with_the_views_alone_and_dropped),
           TEST(an_account_of_somebody_else_is_never_touched), TEST(questions_are_answered_in_the_operation),
-          TEST(replay_gives_back_what_the_core_had), TEST(replay_follows_the_parts_of_an_array),
-          TEST(ten_thousand_operations_are_one_transaction))
+          TEST(a_claim_makes_all_of_its_jobs_or_none), TEST(replay_gives_back_what_the_core_had),
+          TEST(replay_follows_the_parts_of_an_array), TEST(ten_thousand_operations_are_one_transaction))

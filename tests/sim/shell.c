@@ -237,6 +237,7 @@ static void apply_all(struct sim *sim, struct sim_batch *batch)
 {
         struct store_op *op;
 
+        sim->store.n_taken = 0;
         LL_FOREACH (batch->ops, op)
                 sim_store_apply(sim, op);
         sim->store.n_commits++;

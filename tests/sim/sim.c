@@ -226,10 +226,12 @@ static void run(struct sim *sim, uint64_t seed)
         }
         heal(sim);
         if (sim->verbose)
-                printf("seed %llu: %llu steps, %u jobs, %llu ends, %llu commits, %llu restarts\n",
+                printf("seed %llu: %llu steps, %u jobs, %llu ends, %llu commits, %llu restarts, %llu claims "
+                       "taken\n",
                        (unsigned long long)seed, (unsigned long long)sim->n_steps,
                        HASH_COUNT(sim->store.jobs), (unsigned long long)sim->n_ends,
-                       (unsigned long long)sim->store.n_commits, (unsigned long long)sim->n_restarts);
+                       (unsigned long long)sim->store.n_commits, (unsigned long long)sim->n_restarts,
+                       (unsigned long long)sim->n_taken);
         done(sim);
 }
 
@@ -258,7 +260,7 @@ static uint64_t number(int argc, char **argv, int *at)
 
 int main(int argc, char **argv)
 {
-        uint64_t seed = 1, seeds = 10, events = 100000, hits[128] = { 0 };
+        uint64_t seed = 1, seeds = 10, events = 100000, hits[128] = { 0 }, taken = 0;
         bool large = false, verbose = false;
 
         for (int i = 1; i < argc; i++) {
@@ -288,9 +290,12 @@ int main(int argc, char **argv)
                 run(sim, seed + k);
                 for (size_t i = 0; i < ARRAY_LEN(hits); i++)
                         hits[i] += sim->edge_hits[i];
+                taken += sim->n_taken;
                 free(sim);
         }
-        if (report_edges(hits) > 0 && seeds >= 10 && events >= 100000)
+        if (taken == 0)
+                printf("sim: no claim of a key that is taken\n");
+        if ((report_edges(hits) > 0 || taken == 0) && seeds >= 10 && events >= 100000)
                 return 1;
         printf("sim: %llu seeds of %llu events: every invariant held\n", (unsigned long long)seeds,
                (unsigned long long)events);

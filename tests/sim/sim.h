@@ -57,6 +57,8 @@ struct sim_store {
         size_t n_people, n_keys, n_queues, n_workers;
         uint64_t epoch;
         uint64_t n_commits, n_events;
+        struct store_find_key taken[64]; /* claims of the batch at hand whose key is taken */
+        size_t n_taken;
 };
 
 struct sim;
@@ -210,7 +212,7 @@ struct sim {
         struct sim_witness *witnesses;
         struct sim_worker workers[SIM_WORKERS];
         struct sim_client clients[SIM_CLIENTS];
-        uint64_t n_restarts, n_ends;
+        uint64_t n_restarts, n_ends, n_taken;
         uint64_t edge_hits[128];
         bool verbose;
 };

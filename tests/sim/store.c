@@ -345,10 +345,35 @@ static void put_queue(struct sim *sim, const struct store_queue *row)
         store->queues[i] = *row;
 }
 
+/* All jobs of a claim are made or none: those of one whose key is taken are left out. */
+static bool is_taken(const struct sim_store *store, const struct store_op *op)
+{
+        uint64_t job = store_op_job(op).n;
+
+        for (size_t i = 0; job && i < store->n_taken; i++)
+                if (job - store->taken[i].claims.n < store->taken[i].n_claims)
+                        return true;
+        return false;
+}
+
+static void note_taken(struct sim *sim, const struct store_find_key *ask)
+{
+        struct sim_store *store = &sim->store;
+
+        if (!ask->n_claims || !ask->job.n)
+                return;
+        if (store->n_taken == ARRAY_LEN(store->taken))
+                sim_fail(sim, "too many claims");
+        store->taken[store->n_taken++] = *ask;
+        sim->n_taken++;
+}
+
 void sim_store_apply(struct sim *sim, struct store_op *op)
 {
         struct sim_job *job;
 
+        if (is_taken(&sim->store, op))
+                return;
         switch (op->kind) {
         case STORE_JOB_NEW:
                 job_new(sim, &op->u.job_new);
@@ -404,6 +429,7 @@ void sim_store_apply(struct sim *sim, struct store_op *op)
                 break;
         case STORE_FIND_KEY:
                 find_key(sim, &op->u.find_key);
+                note_taken(sim, &op->u.find_key);
                 break;
         case STORE_FIND_JOB:
                 find_job(sim, &op->u.find_job);

@@ -215,6 +215,20 @@ static inline void scene_put_worker(struct scene *s, const struct store_worker *
         };
 }
 
+/* All jobs of a claim are made or none: those of one whose key is taken are left out. */
+static inline bool scene_is_taken(const struct store_op *first, const struct store_op *op)
+{
+        uint64_t job = store_op_job(op).n;
+
+        for (; job && first != op; first = first->next) {
+                const struct store_find_key *ask = &first->u.find_key;
+
+                if (first->kind == STORE_FIND_KEY && ask->job.n && job - ask->claims.n < ask->n_claims)
+                        return true;
+        }
+        return false;
+}
+
 static inline void scene_apply(struct scene *s, struct store_op *op)
 {
         if (op->kind == STORE_JOB_NEW) {
@@ -358,7 +372,8 @@ static inline void scene_commit(struct scene *s)
                 memcpy(facts, s->facts, n_facts * sizeof(*facts));
                 s->n_facts = 0;
                 for (op = ops; op; op = op->next)
-                        scene_apply(s, op);
+                        if (!scene_is_taken(ops, op))
+                                scene_apply(s, op);
                 for (size_t i = 0; i < s->n_sends; i++) {
                         scene_hear(s, &s->sends[i]);
                         buf_done(&s->sends[i].u.send.header);

@@ -51,6 +51,68 @@ static void the_same_key_with_another_description_is_a_conflict(void)
         scene_free(s);
 }
 
+/* The key of a finished job: the jobs that were made in the hope that it is free vanish, all of them. */
+static void a_message_with_one_key_that_is_taken_is_decided_anew(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec(), other = scene_spec();
+        struct rec_new_job jobs[2] = { { .key = "new", .n_key = 3, .spec = &spec },
+                                       { .key = "old", .n_key = 3, .spec = &spec } };
+        struct msg msg = { .kind = MSG_submit };
+        uint64_t old = scene_submit_key(s, ALICE, "old", &spec);
+
+        scene_cancel(s, ALICE, old, 0, 0);
+        msg.u.submit.jobs = jobs;
+        msg.u.submit.n_jobs = 2;
+        scene_ask(s, ALICE, &msg);
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        CU_ASSERT_FALSE(s->last[ALICE]->u.submitted.jobs[0].existing);
+        CU_ASSERT_TRUE(s->last[ALICE]->u.submitted.jobs[1].existing);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.submitted.jobs[1].job, old);
+        CU_ASSERT_EQUAL(s->n_jobs, 2);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 1);
+        other.priority = 5;
+        other.has_priority = true;
+        jobs[0].key = "neu";
+        jobs[1].spec = &other;
+        scene_ask(s, ALICE, &msg);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_CONFLICT);
+        CU_ASSERT_EQUAL(s->n_jobs, 2);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 1);
+        scene_free(s);
+}
+
+/* Sent again while the first is still on its way to the store, which knows the key or not. */
+static void a_resend_waits_for_the_first_ones_claim(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        struct rec_new_job job = { .key = "old", .n_key = 3, .spec = &spec };
+        struct msg msg = { .kind = MSG_submit };
+        uint64_t old = scene_submit_key(s, ALICE, "old", &spec);
+
+        scene_cancel(s, ALICE, old, 0, 0);
+        msg.u.submit.jobs = &job;
+        msg.u.submit.n_jobs = 1;
+        scene_say(s, ALICE, ALICE, &msg);
+        scene_say(s, ALICE + 50, ALICE, &msg);
+        scene_commit(s);
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.submitted.jobs[0].job, old);
+        CU_ASSERT_EQUAL(s->last[ALICE + 50]->u.submitted.jobs[0].job, old);
+        CU_ASSERT_EQUAL(s->n_jobs, 1);
+        job.key = "new";
+        scene_say(s, ALICE, ALICE, &msg);
+        scene_say(s, ALICE + 50, ALICE, &msg);
+        scene_commit(s);
+        CU_ASSERT_FALSE(s->last[ALICE]->u.submitted.jobs[0].existing);
+        CU_ASSERT_TRUE(s->last[ALICE + 50]->u.submitted.jobs[0].existing);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.submitted.jobs[0].job,
+                        s->last[ALICE + 50]->u.submitted.jobs[0].job);
+        CU_ASSERT_EQUAL(s->n_jobs, 2);
+        scene_free(s);
+}
+
 static void keys_of_two_people_never_meet(void)
 {
         struct scene *s = scene_new();
@@ -228,7 +290,9 @@ static void a_large_array_gets_its_rows_in_batches_and_starts_meanwhile(void)
 
 UNIT_MAIN("core_submit", TEST(an_id_is_told_only_when_the_job_is_durable),
           TEST(the_same_key_gives_the_same_job_also_when_that_is_over),
-          TEST(the_same_key_with_another_description_is_a_conflict), TEST(keys_of_two_people_never_meet),
+          TEST(the_same_key_with_another_description_is_a_conflict),
+          TEST(a_message_with_one_key_that_is_taken_is_decided_anew),
+          TEST(a_resend_waits_for_the_first_ones_claim), TEST(keys_of_two_people_never_meet),
           TEST(who_may_not_submit_is_told_so_and_it_is_an_event),
           TEST(an_upload_is_acknowledged_chunk_by_chunk_and_lives_with_the_last),
           TEST(a_chunk_that_is_not_what_was_announced_is_refused), TEST(an_upload_that_stops_is_dropped),
