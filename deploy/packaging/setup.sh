@@ -6,7 +6,7 @@ set -euo pipefail
 missing=()
 while read -r package; do
         [ -n "$package" ] || continue
-        dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+        [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = 'install ok installed' ] || missing+=("$package")
 done <"$1"
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -20,7 +20,7 @@ functions() { # LINES FILE:LINE NAME, of product code
                 }'
 }
 excused() { # FILE LINE LINES: a flat switch or table
-        sed -n "$(($2 > 4 ? $2 - 4 : 1)),$(($2 + $3))p" "$1" | grep -qE 'flat (switch|table)'
+        grep -qE 'flat (switch|table)' < <(sed -n "$(($2 > 4 ? $2 - 4 : 1)),$(($2 + $3))p" "$1")
 }
 # Headers that say in one place what a whole core knows, or every operation of the store: split they would say less.
 long_headers=' coordinator/core/state.h coordinator/core/store_op.h worker/core/wstate.h '

@@ -21,7 +21,7 @@ matches "names the endpoint" "$err" '127.0.0.1:1'
         read -r public _ < <("$ROOT/tests/system/new_keys.py")
         printf 'server-key = %s\n' "$public"
 } >"$T/server.profile" && chmod 600 "$T/server.profile"
-exits "a wrong server key" 78 as server jobsubmit --connect-timeout 5 echo hello
+exits "a wrong server key" 78 as server jobsubmit --connect-timeout 30 echo hello
 
 # --- usage and data
 count=$(jobs)

@@ -87,7 +87,7 @@ exits "why: it runs" 0 jobctl why "$long"
 equal "--dry-run counts" "$(jobctl cancel --dry-run "$long.[1-2]")" "2 tasks would be cancelled"
 equal "cancel some tasks" "$(jobctl cancel "$long.[1-2]")" "2 tasks cancelled"
 exits "they end" 1 jobctl wait "$long.[1-2]" --timeout 30
-equal "the other runs on" "$(ask "SELECT status FROM v_tasks WHERE job_id=$long AND task_index=3")" running
+await "the other runs on" 10 eval '[ "$(ask "SELECT status FROM v_tasks WHERE job_id=$long AND task_index=3")" = running ]'
 exits "signal" 0 jobctl signal KILL "$long.3"
 exits "ends it" 137 jobctl wait --exit-code "$long.3" --timeout 30
 exits "retry what failed" 0 jobctl retry --failed "$long"
@@ -117,7 +117,7 @@ exits "then it runs" 0 jobctl wait "$paused" --timeout 30
 exits "queue set" 0 jobctl queue set night max-running=1 weight=3
 matches "makes a queue" "$(jobctl queue ls --csv)" $'\nnight,0,1,3,'
 exits "worker drain" 0 jobctl worker drain w1
-await "is seen" 10 eval 'jobctl worker ls --csv | grep -q "^w1,draining"'
+await "is seen" 10 eval 'grep -q "^w1,draining" < <(jobctl worker ls --csv)'
 exits "worker resume" 0 jobctl worker resume w1
 exits "and it works again" 0 jobsubmit --wait --timeout 30 echo again
 exits "no such worker" 66 jobctl worker drain nobody

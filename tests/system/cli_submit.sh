@@ -104,7 +104,7 @@ exits "--ok-codes makes it a success" 0 jobsubmit --wait --exit-code --ok-codes 
 exits "the largest of an array" 3 jobsubmit --wait --exit-code -a 1-3 -- sh -c 'exit $JOB_INDEX'
 exits "--timeout" 75 jobsubmit --wait --timeout 0.3s sleep 30
 slow=$out
-equal "the job goes on" "$(ask "SELECT status FROM v_jobs WHERE job_id=$slow")" running
+await "the job goes on" 10 eval '[ "$(job_status "$slow")" = running ]'
 exits "until it is cancelled" 0 jobctl cancel "$slow"
 jobsubmit --wait sleep 30 >id 2>err &
 client=$!
@@ -148,7 +148,7 @@ done
 
 # --- no worker
 local_ scale 0 2>/dev/null
-await "the worker has left" 20 eval '! pid_of worker | grep -q .'
+await "the worker has left" 20 eval '[ -z "$(pid_of worker)" ]'
 run jobsubmit echo queued
 matches "without a worker: queued" "$out" '^[0-9]+$'
 matches "and stderr says so" "$err" 'no connected worker can run job'
@@ -157,7 +157,7 @@ equal "not with -q" "$err" ""
 
 # --- refused with "try again": known not to be submitted
 kill "$(pid_of coordinator)"
-await "the coordinator has ended" 20 eval '! pid_of coordinator | grep -q .'
+await "the coordinator has ended" 20 eval '[ -z "$(pid_of coordinator)" ]'
 {
         cat "$DIR/coordinator.conf"
         echo 'unfinished-jobs = 1'

@@ -19,11 +19,6 @@ start_coordinator() {
         coordinator=$!
         await 'the coordinator is ready' 20 grep -qx ready "$T/log/coordinator.out"
 }
-free_port() {
-        local port
-        while port=$((20000 + RANDOM % 10000)) && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
-        echo "$port"
-}
 
 mkdir -p "$T/log" "$T/plugin" "$T/scratch"
 must bash "$ROOT/tests/contract/server.sh" start "$SRV" --plugin-dir="$T/plugin"
@@ -50,7 +45,7 @@ rm -f "$T/scratch/jobmill_udf.so"
 
 # 4. the coordinator's first start
 (umask 077 && mkdir "$T/keys")
-printf '%s\n' "listen = tcp://127.0.0.1:$(free_port)" "key-file = $T/keys/coordinator.key" "keyring = $T/keys/keyring" \
+printf '%s\n' "listen = tcp://127.0.0.1:$("$ROOT/tests/system/free_port.py")" "key-file = $T/keys/coordinator.key" "keyring = $T/keys/keyring" \
         "database-options = $T/db.cnf" >"$T/coordinator.conf"
 exits 'the coordinator sets itself up with these rights alone' 0 \
         jobcoordinator --config "$T/coordinator.conf" --init --admin ann --profile-out "$T/ann.profile" --sql
@@ -82,7 +77,7 @@ equal '… and is used' "$(ask "SELECT result FROM v_results")" '"{""x"":1}"'
 must root_sql mysql <"$ROOT/sql/udf/uninstall.sql"
 kill "$coordinator" && wait "$coordinator"
 start_coordinator
-await 'the worker comes back' 30 sh -c "jobctl sql --csv 'SELECT state FROM v_workers' | grep -qx connected"
+await 'the worker comes back' 30 eval '[ "$(ask "SELECT state FROM v_workers")" = connected ]'
 equal 'without the functions the views show what is not sealed' "$(ask "SELECT COUNT(*), MAX(status), COUNT(name) FROM v_jobs")" 1,succeeded,0
 exits '… and jobctl opens results as ever' 0 timeout 30 jobctl results last --json
 matches '… in clear' "$out" '\{\\?"x\\?": ?1\}'

@@ -40,7 +40,7 @@ exits "jobctl results" 0 jobctl results "$last"
 exits "scale 4" 0 "$ROOT/deploy/local" scale 4
 equal "four workers run" "$("$ROOT/deploy/local" status | grep -c '^worker .*running')" 4
 exits "scale 0" 0 "$ROOT/deploy/local" scale 0
-await "and drains them" 20 eval '! "$ROOT/deploy/local" status | grep -q "^worker .*running"'
+await "and drains them" 20 eval '! grep -q "^worker .*running" < <("$ROOT/deploy/local" status)'
 run jobsubmit echo later
 matches "without a worker a job is queued all the same" "$out" '^[1-9][0-9]*$'
 matches "and stderr says that no worker is there" "$err" 'worker'

@@ -86,7 +86,7 @@ near=$worker_pid
 order hold
 await "the lease over, the other worker runs it" $((LEASE_S * 2 + 5)) begun long 2
 order pass
-await "the first one is told and stops it" 20 eval '[ "$(pgrep -fc "[l]ong.witness")" -le 2 ]'
+await "the first one is told and stops it" 20 eval '[ "$(pgrep -fc "${T##*/}/[l]ong.witness")" -le 2 ]'
 exits "long: it succeeds" 0 jobctl wait "$job" --timeout 90s
 equal "long: by attempt 2" "$(sql "SELECT attempt FROM Tasks WHERE job_id=$job")" 2
 equal "long: recorded by the other worker" "$(ask "SELECT worker FROM v_tasks WHERE job_id=$job")" near

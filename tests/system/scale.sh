@@ -4,11 +4,13 @@
 
 workers() { local_ status | grep -c '^worker .*running'; }
 cluster_up --workers 1 --slots 1
-job=$(jobsubmit -a 1-300 --crash-limit 1 -- sh -c 'sleep 0.05; echo $JOB_INDEX')
+# Nothing ends before all four are there.
+job=$(jobsubmit -a 1-300 --crash-limit 1 -- sh -c "until [ -e '$T/go' ]; do sleep 0.05; done; sleep 0.05; echo \$JOB_INDEX")
 exits "scale 4" 0 local_ scale 4
 equal "four workers run" "$(workers)" 4
 four_at_work() { [ "$(sql "SELECT COUNT(DISTINCT worker) FROM Tasks WHERE job_id=$job AND worker<>0")" -ge 4 ]; }
 await "all of them get tasks" 30 four_at_work
+touch "$T/go"
 exits "scale 2 while they run" 0 local_ scale 2
 await "two leave" 30 eval '[ "$(workers)" -eq 2 ]'
 exits "scale 3 again" 0 local_ scale 3

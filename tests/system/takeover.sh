@@ -12,12 +12,13 @@ matches "and says so" "$err" "another coordinator"
 exits "which serves on" 0 jobsubmit --wait --timeout 30s echo one
 
 # Frozen, at the same address.
-job=$(jobsubmit sh -c 'sleep 3; echo kept')
+job=$(jobsubmit sh -c "until [ -e '$T/go' ]; do sleep 0.05; done; echo kept")
 await "a task runs" 20 eval '[ "$(job_status '"$job"')" = running ]'
 kill -STOP "$first"
 jobcoordinator --config "$conf" >"$T/second.out" 2>"$T/second.log" &
 second=$!
 await "the second takes the epoch from a frozen one within 15 s" 15 grep -q "replayed: epoch=" "$T/second.log"
+touch "$T/go"
 kill -CONT "$first"
 await "the first ends when it wakes" 15 eval '! kill -0 '"$first"
 check "because of the epoch" grep -q "another coordinator has taken over" "$DIR/log/coordinator.log"
