@@ -108,6 +108,7 @@ struct db_rows {
                 size_t cap;
         } * fields;
         void *binds; /* MYSQL_BIND[n_columns] */
+        bool grown; /* a place has moved: bind again before the next row */
 };
 /* args: one row of values, or NULL. The rows are streamed: read them all or db_rows_done before the next statement. */
 int db_read(struct db *db, const char *statement, struct db_args *args, struct db_rows *rows,

@@ -249,11 +249,25 @@ static int fetch_long(struct db_rows *rows, size_t i, struct err *err)
         return 0;
 }
 
+/* Larger places are made known with the next row, not before: binding touches the lengths of this one (libmariadb 3.3.19
+ * sets them to 0). */
+static int bind_grown(struct db_rows *rows, struct err *err)
+{
+        bool grown = rows->grown;
+
+        rows->grown = false;
+        return grown && mysql_stmt_bind_result(rows->stmt, rows->binds) != 0
+                       ? db_fail_stmt(rows->db, rows->stmt, err, "fetch a row")
+                       : 0;
+}
+
 int db_next(struct db_rows *rows, struct err *err)
 {
-        int code = mysql_stmt_fetch(rows->stmt);
-        bool grown = false;
+        int code;
 
+        if (bind_grown(rows, err) < 0)
+                return -1;
+        code = mysql_stmt_fetch(rows->stmt);
         if (code == MYSQL_NO_DATA)
                 return 0;
         if (code != 0 && code != MYSQL_DATA_TRUNCATED)
@@ -266,12 +280,10 @@ int db_next(struct db_rows *rows, struct err *err)
                 if (field->length >= field->cap) {
                         if (fetch_long(rows, i, err) < 0)
                                 return -1;
-                        grown = true;
+                        rows->grown = true;
                 }
                 field->bytes[field->length] = '\0';
         }
-        if (grown && mysql_stmt_bind_result(rows->stmt, rows->binds) != 0)
-                return db_fail_stmt(rows->db, rows->stmt, err, "fetch a row");
         return 1;
 }
 
