@@ -133,7 +133,7 @@ static void carry_out_one(struct app *app, const struct weffect *effect)
                 exec_on_credit(app->exec);
                 break;
         case WEFFECT_INPUT:
-                exec_on_input(effect->u.input.job, effect->u.input.msg);
+                exec_on_input(effect->u.input.job, effect->u.input.msg, effect->u.input.refused);
                 break;
         case WEFFECT_JOB_GONE:
                 exec_forget_job(effect->u.input.job);

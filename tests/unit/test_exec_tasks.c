@@ -36,6 +36,7 @@ struct bench {
         struct rec_grant grant;
         struct wtask task;
         const char *input; /* what fetch gives */
+        bool refuse; /* ... nothing: it is refused */
         int64_t fetch_after_us;
 };
 
@@ -168,7 +169,7 @@ static void spin(struct bench *b, int64_t for_us)
                                            .body_bytes = strlen(b->input) };
 
                         b->fetch_after_us = 0;
-                        exec_on_input(&b->job, &msg);
+                        exec_on_input(&b->job, b->refuse ? NULL : &msg, b->refuse);
                 }
                 exec_settle(b->exec);
                 if (!b->over)
@@ -609,6 +610,11 @@ static void inputs_are_checked_copied_and_the_tasks_own(void)
         b.input = "hellO\n";
         run_sh(&b, "cat data.txt");
         CU_ASSERT_EQUAL(b.end.reason, TASK_REASON_BAD_INPUT);
+        exec_forget_job(&b.job);
+        b.refuse = true;
+        run_sh(&b, "cat data.txt");
+        CU_ASSERT_EQUAL(b.end.reason, TASK_REASON_BAD_INPUT);
+        b.refuse = false;
         inputs[0].name = "../evil";
         b.input = "hello\n";
         exec_forget_job(&b.job);

@@ -659,6 +659,55 @@ static void a_stale_store_stops_its_task_silently(void)
         scene_end(&s);
 }
 
+static void hear_refused(struct worker_scene *s, uint64_t re)
+{
+        char json[200];
+
+        snprintf(json, sizeof(json),
+                 "{\"v\":1,\"type\":\"TaskResponse\",\"op\":\"refused\",\"id\":1,\"re\":%llu,"
+                 "\"code\":\"BAD_FIELD\",\"text\":\"no\"}",
+                 (unsigned long long)re);
+        scene_hear(s, json, NULL, 0);
+}
+
+static void an_input_that_cannot_be_had_fails_its_task_aloud(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+        struct wtask *task;
+
+        scene_grant(&s, 1, COMMAND, 1, 1, "");
+        task = started(&s, 0);
+        CU_ASSERT_EQUAL(wcore_fetch(s.core, task->lease->job, 1, 0), 0);
+        hear_refused(&s, scene_pull(&s)->id);
+        CU_ASSERT_EQUAL(count(&s, WEFFECT_STOP), 0);
+        CU_ASSERT_EQUAL_FATAL(count(&s, WEFFECT_INPUT), 1);
+        CU_ASSERT(nth(&s, WEFFECT_INPUT, 0)->u.input.refused);
+        end_task(&s, task, &ok);
+        pass(&s, 20 * MS);
+        CU_ASSERT_PTR_NOT_NULL(said(&s, MSG_finished));
+        scene_end(&s);
+}
+
+static void what_is_refused_is_named_no_more_and_so_runs_again(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+        struct wchunk chunk = { STREAM_STDOUT, 0, false, "x", 1 };
+        struct wtask *task;
+        struct msg *ready;
+
+        scene_grant(&s, 1, COMMAND, 1, 1, "");
+        task = started(&s, 0);
+        wcore_store(s.core, task, &chunk, 0);
+        hear_refused(&s, scene_pull(&s)->id);
+        CU_ASSERT_EQUAL(task->stop, WSTOP_SILENT);
+        end_task(&s, task, &ok);
+        pass(&s, 5000 * MS);
+        ready = said(&s, MSG_ready);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(ready);
+        CU_ASSERT_EQUAL(ready->u.ready.n_held, 0);
+        scene_end(&s);
+}
+
 static void ready_that_is_refused_ends_77_or_78(void)
 {
         static const char *const codes[] = { "FORBIDDEN", "BAD_FIELD" };
@@ -982,7 +1031,8 @@ UNIT_MAIN("worker core", TEST(ready_comes_first_and_nothing_before_resume),
           TEST(on_lost_finish_lets_tasks_run), TEST(tasks_without_their_description_are_asked_for_again),
           TEST(a_grant_whose_entries_do_not_fit_its_tasks_is_not_taken),
           TEST(stores_stop_at_the_credit_and_come_before_finished),
-          TEST(a_stale_store_stops_its_task_silently), TEST(ready_that_is_refused_ends_77_or_78),
+          TEST(a_stale_store_stops_its_task_silently), TEST(an_input_that_cannot_be_had_fails_its_task_aloud),
+          TEST(what_is_refused_is_named_no_more_and_so_runs_again), TEST(ready_that_is_refused_ends_77_or_78),
           TEST(it_beats_at_the_coordinators_pace), TEST(once_all_is_said_no_deadline_lies_in_the_past),
           TEST(the_first_tasks_that_turn_out_long_keep_nothing_waiting_behind_them),
           TEST(random_life_loses_no_task), TEST(a_hostile_coordinator_cannot_break_it))

@@ -39,7 +39,8 @@ enum weffect_kind {
         WEFFECT_STOP, /* task, grace_us: TERM, then KILL of everything it started. May come again with less grace */
         WEFFECT_SIGNAL, /* task, signal */
         WEFFECT_CREDIT, /* output may be stored again */
-        WEFFECT_INPUT, /* a chunk of an input has come: msg (input_chunk), or msg NULL: job's fetch was refused */
+        WEFFECT_INPUT, /* a chunk of an input has come: msg (input_chunk). Without msg: that lease is stale, or (refused) it
+                          cannot be had */
         WEFFECT_JOB_GONE, /* job: forget its files; the pointer dies after this effect */
         WEFFECT_LIVE, /* the coordinator knows us: first, or again */
         WEFFECT_NOTE, /* text: for the log */
@@ -60,6 +61,7 @@ struct weffect {
                 struct {
                         struct wjob *job;
                         struct msg *msg; /* owned by the effect */
+                        bool refused;
                 } input;
                 struct {
                         int code;

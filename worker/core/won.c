@@ -277,6 +277,26 @@ static void on_not_allowed(struct wcore *core, int64_t now_us, bool of_ready, co
         core_greet(core, now_us + HELLO_AGAIN_US);
 }
 
+/* An input that cannot be had fails its tasks. What we said of others is lost: `ready` does not name them any more, so
+ * that they run again instead of being waited for. */
+static void on_refused_for_good(struct wcore *core, int64_t now_us, uint64_t re, struct weffects *out)
+{
+        struct wfetch *fetch = fetch_find(core, re);
+        bool known = batch_find(core, re) || store_find(core, re);
+
+        if (fetch) {
+                struct weffect *effect = effect_add(out, WEFFECT_INPUT);
+
+                effect->u.input.job = job_find(core, fetch->job);
+                effect->u.input.refused = true;
+                fetch_drop(core, fetch);
+                return;
+        }
+        on_stale(core, re, out);
+        if (known)
+                core_greet(core, now_us + BACK_OFF_US);
+}
+
 static void on_refused(struct wcore *core, int64_t now_us, uint64_t re,
                        const struct msg_worker_refused *refused, struct weffects *out)
 {
@@ -303,7 +323,7 @@ static void on_refused(struct wcore *core, int64_t now_us, uint64_t re,
                         fetch->sent = false;
         } else {
                 core_note(out, true, "the coordinator refused a message: %s", refused->text);
-                on_stale(core, re, out);
+                on_refused_for_good(core, now_us, re, out);
         }
 }
 

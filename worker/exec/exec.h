@@ -36,7 +36,7 @@ void exec_signal(struct exec *exec, struct wtask *task, int signal);
 
 void exec_on_child(struct exec *exec); /* SIGCHLD has come */
 void exec_on_credit(struct exec *exec);
-void exec_on_input(struct wjob *job, const struct msg *msg); /* WEFFECT_INPUT */
+void exec_on_input(struct wjob *job, const struct msg *msg, bool refused); /* WEFFECT_INPUT */
 void exec_forget_job(struct wjob *job);
 void exec_settle(struct exec *exec); /* end what failed while starting */
 bool exec_has_unsettled(const struct exec *exec);

@@ -281,7 +281,7 @@ static enum task_reason take_chunk(struct inputs *inputs, const struct wjob *job
         return TASK_REASON_NONE;
 }
 
-void exec_on_input(struct wjob *job, const struct msg *msg)
+void exec_on_input(struct wjob *job, const struct msg *msg, bool refused)
 {
         struct inputs *inputs = job ? job->files : NULL;
         enum task_reason reason = TASK_REASON_NONE;
@@ -289,9 +289,11 @@ void exec_on_input(struct wjob *job, const struct msg *msg)
         if (!inputs || !inputs->asked)
                 return;
         inputs->asked = false;
-        /* msg NULL: that lease is not ours any more; perhaps another one is. */
+        /* Neither: that lease is not ours any more; perhaps another one is. */
         if (msg)
                 reason = take_chunk(inputs, job, msg);
+        else if (refused)
+                reason = TASK_REASON_BAD_INPUT;
         if (reason == TASK_REASON_NONE && next_input(inputs, job, &reason) == 0)
                 wake_runs(inputs, job);
         else if (reason != TASK_REASON_NONE || !ask(inputs, job))
