@@ -150,7 +150,7 @@ static uint64_t count_at_home(const struct job *job, const struct spans *which)
                 uint32_t lo = which->list[i].lo;
                 uint32_t hi = which->list[i].hi;
 
-                n += spans_count_within(&job->again, lo, hi) + spans_count_within(&job->cool, lo, hi);
+                n += lots_again_within(job, lo, hi) + spans_count_within(&job->cool, lo, hi);
                 if (hi >= job->cursor) {
                         lo = MAX(lo, job->cursor);
                         n += hi - lo + 1 - spans_count_within(&job->gone, lo, hi);

@@ -107,7 +107,7 @@ static struct lease *adopted_lease(struct core *core, struct worker *worker, str
         /* Wherever the grant began, it lies within this window. */
         lo = at < LEASE_TASKS_MAX ? 0 : at - LEASE_TASKS_MAX + 1;
         hi = (uint32_t)MIN((uint64_t)job->tasks, (uint64_t)at + LEASE_TASKS_MAX);
-        lease = lease_new(core, job, worker, lo, hi - lo, held->nonce);
+        lease = lease_new(core, lot_of(job, at), worker, lo, hi - lo, held->nonce);
         lease->epoch = held->epoch;
         lease->attempt = (uint16_t)held->attempt;
         lease->tries = span->tries;
@@ -333,7 +333,7 @@ static void end_or_again(struct core *core, struct job *job, const struct span *
                 if (note->nonce != 0 || note->running)
                         tasks_write_state(core, job, &which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                           NULL);
-                tasks_again(core, job, &which, &counts, true);
+                tasks_again_home(core, job, &which, &counts, true);
         }
         spans_done(&which);
 }

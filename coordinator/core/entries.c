@@ -110,21 +110,25 @@ static void load(struct core *core, struct job *job, uint32_t no)
         effects_load(core->out, job->id, no);
 }
 
-static uint32_t next_position(const struct job *job)
+static uint32_t next_position(const struct lot *lot)
 {
-        const struct span *again = spans_first(&job->again);
+        const struct job *job = lot->job;
+        const struct span *again = spans_first(&lot->again);
 
+        if (!again && lot != &job->plain)
+                return job->tasks;
         return again ? again->lo : spans_skip(&job->gone, job->cursor);
 }
 
-bool entries_are_loading(const struct job *job)
+bool entries_are_loading(const struct lot *lot)
 {
+        const struct job *job = lot->job;
         const struct entry_chunk *chunk;
         uint32_t next;
 
         if (!job->spec->spec.has_entries)
                 return false;
-        next = next_position(job);
+        next = next_position(lot);
         chunk = next < job->tasks ? find(job, next / job->spec->spec.entries_per_chunk) : NULL;
         return chunk && chunk->loading;
 }

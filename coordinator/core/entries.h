@@ -19,7 +19,7 @@ int entries_check(const void *bytes, size_t n_bytes, uint64_t n, struct err *err
 /* Entries in chunk `no` of a job of this description. */
 uint64_t entries_in_chunk(const struct rec_job_spec *spec, uint64_t no);
 
-bool entries_are_loading(const struct job *job); /* the next grant waits for a chunk */
+bool entries_are_loading(const struct lot *lot); /* the next grant waits for a chunk */
 /* A chunk came (with the submission or from the store; NULL: it cannot be opened). */
 void entries_put(struct core *core, struct job *job, uint32_t no, const uint8_t *bytes, size_t n_bytes);
 /* How many of the tasks lo … lo + n - 1 can be granted now, with equal numbers of values and within a message's size;

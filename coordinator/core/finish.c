@@ -229,10 +229,11 @@ static void end_again(struct core *core, struct lease *lease, const struct rec_t
         if (ran || group->started > 0 || counts.attempt > 0 || lease->epoch != core->settings.epoch)
                 tasks_write_state(core, job, &group->which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                   NULL);
-        tasks_again(core, job, &group->which, &counts, ran);
+        tasks_again(core, lease->lot, &group->which, &counts, ran);
 }
 
-static void learn_run_time(struct core *core, struct job *job, const struct rec_task_end *said, uint64_t n)
+static void learn_run_time(struct core *core, struct job *job, uint32_t cpus, const struct rec_task_end *said,
+                           uint64_t n)
 {
         int64_t mean = 0;
 
@@ -241,7 +242,7 @@ static void learn_run_time(struct core *core, struct job *job, const struct rec_
         for (size_t i = 0; i < said->n_ran_us; i++)
                 mean += MIN(MAX(said->ran_us[i], INT64_C(0)), RAN_US_MAX);
         mean /= (int64_t)MAX(said->n_ran_us, (size_t)1);
-        queue_charge(core, job, mean - job->task_us, n * job->cpus);
+        queue_charge(core, job, mean - job->task_us, n * cpus);
         job->task_us = MAX((7 * job->task_us + mean) / 8, INT64_C(100));
 }
 
@@ -283,7 +284,7 @@ static void apply(struct core *core, struct lease *lease, struct end *end, uint6
         outcome = outcome_of(core, lease, said, decision, tries);
         end_finally(core, lease, said, &final, &outcome);
         end_again(core, lease, said, &again, &outcome);
-        learn_run_time(core, job, said, end->accepted.count);
+        learn_run_time(core, job, lease->lot->needs->cpus, said, end->accepted.count);
         group_done(&final);
         group_done(&again);
         lease_settle(core, lease);

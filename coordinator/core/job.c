@@ -145,10 +145,10 @@ struct job *job_new(struct core *core, struct job_id id, struct principal_id own
         memset(take_indexes, 0, sizeof(*take_indexes));
         spec = &job->spec->spec;
         job->tasks = (uint32_t)job->indexes.n;
-        job->cpus = spec->has_cpus ? (uint32_t)spec->cpus : 1;
         job->queue = job_queue(core, spec->queue ? spec->queue : "default");
         job->owner = owner_ref(core, owner.n);
         job->task_us = 1000; /* a first guess for what a task costs its owner */
+        lot_init_plain(core, job);
         HASH_ADD(hh, core->jobs, id.n, sizeof(job->id.n), job);
         if (id.n >= core->next_job)
                 core->next_job = id.n + 1;
@@ -192,7 +192,7 @@ void job_free(struct core *core, struct job *job)
                 spans_done(&thaw->which);
                 free(thaw);
         }
-        spans_done(&job->again);
+        lot_done_all(core, job);
         spans_done(&job->cool);
         spans_done(&job->limbo);
         spans_done(&job->adopted);
@@ -298,11 +298,16 @@ enum task_status job_status(const struct job *job)
 static uint32_t lowest_open(const struct job *job)
 {
         uint32_t low = spans_skip(&job->gone, job->cursor);
-        const struct spans *sets[] = { &job->again, &job->cool, &job->limbo, &job->sweep, &job->round };
+        const struct spans *sets[] = { &job->cool, &job->limbo, &job->sweep, &job->round };
         const struct lease *lease;
+        const struct lot *lot;
 
         DL_FOREACH2(job->leases, lease, job_next)
         low = MIN(low, lease->lo);
+        DL_FOREACH (job->lots, lot) {
+                if (spans_first(&lot->again))
+                        low = MIN(low, spans_first(&lot->again)->lo);
+        }
         for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
                 if (spans_first(sets[i]))
                         low = MIN(low, spans_first(sets[i])->lo);

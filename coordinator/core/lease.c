@@ -58,7 +58,7 @@ uint64_t lease_nonce(struct core *core)
         return nonce;
 }
 
-struct lease *lease_new(struct core *core, struct job *job, struct worker *worker, uint32_t lo, uint32_t n,
+struct lease *lease_new(struct core *core, struct lot *lot, struct worker *worker, uint32_t lo, uint32_t n,
                         uint64_t nonce)
 {
         struct lease *lease = xcalloc(1, sizeof(*lease) + 3 * ((n + 63) / 64) * sizeof(lease->bits[0]));
@@ -66,12 +66,13 @@ struct lease *lease_new(struct core *core, struct job *job, struct worker *worke
         BUG_ON(n == 0 || n > 2 * LEASE_TASKS_MAX);
         lease->nonce = nonce;
         lease->epoch = core->settings.epoch;
-        lease->job = job;
+        lease->job = lot->job;
+        lease->lot = lot;
         lease->worker = worker;
         lease->lo = lo;
         lease->n = n;
         HASH_ADD(hh, core->leases, nonce, sizeof(lease->nonce), lease);
-        DL_APPEND2(job->leases, lease, job_prev, job_next);
+        DL_APPEND2(lot->job->leases, lease, job_prev, job_next);
         DL_APPEND2(worker->leases, lease, worker_prev, worker_next);
         return lease;
 }
@@ -95,7 +96,7 @@ void lease_add(struct core *core, struct lease *lease, uint32_t position)
         job->granted++;
         job->granted_queued++;
         job->queue->granted++;
-        place_outstanding(core, lease->worker, job->cpus, true);
+        place_outstanding(core, lease->worker, lease->lot->needs->cpus, true);
 }
 
 bool lease_drop(struct core *core, struct lease *lease, uint32_t position)
@@ -109,17 +110,17 @@ bool lease_drop(struct core *core, struct lease *lease, uint32_t position)
         if (!started)
                 job->granted_queued--;
         job->queue->granted--;
-        place_outstanding(core, lease->worker, job->cpus, false);
+        place_outstanding(core, lease->worker, lease->lot->needs->cpus, false);
         return started;
 }
 
 void lease_settle(struct core *core, struct lease *lease)
 {
-        struct job *job = lease->job;
+        struct lot *lot = lease->lot;
 
         if (lease->n_out == 0)
                 lease_free(core, lease);
-        queue_consider(core, job);
+        queue_consider_lot(core, lot);
 }
 
 void lease_collect(const struct lease *lease, struct spans *out)
@@ -222,7 +223,7 @@ static void end_crashed(struct core *core, struct lease *lease, const struct spa
         move(core, job, TRIGGER_AGAIN, job_home(job), started, which->count);
         tasks_write_attempts(core, job, which, &outcome);
         tasks_write_state(core, job, which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts, NULL);
-        tasks_again(core, job, which, &counts, true);
+        tasks_again(core, lease->lot, which, &counts, true);
 }
 
 /* Tasks that never ran. Their attempt number is used up unless the worker never had it. */
@@ -235,7 +236,7 @@ static void end_unstarted(struct core *core, struct lease *lease, const struct s
                 counts.attempt--;
         move(core, job, TRIGGER_AGAIN, job_home(job), drop_all(core, lease, which), which->count);
         tasks_write_state(core, job, which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts, NULL);
-        tasks_again(core, job, which, &counts, true);
+        tasks_again(core, lease->lot, which, &counts, true);
 }
 
 /* presumed: how many tasks may have been running although nobody said so. */
@@ -246,6 +247,7 @@ static void give_up(struct core *core, struct lease *lease, const struct spans *
         struct spans crashed = { 0 };
         struct spans unstarted = { 0 };
         struct job *job = lease->job;
+        uint32_t cpus = lease->lot->needs->cpus;
 
         for (size_t i = which->head; i < which->n; i++) {
                 for (uint32_t at = which->list[i].lo; at <= which->list[i].hi; at++) {
@@ -254,8 +256,8 @@ static void give_up(struct core *core, struct lease *lease, const struct spans *
 
                         if (!lease_has(lease, LEASE_OUT, at))
                                 continue;
-                        if (!ran && *presumed >= job->cpus && !lease->unsent) {
-                                *presumed -= job->cpus;
+                        if (!ran && *presumed >= cpus && !lease->unsent) {
+                                *presumed -= cpus;
                                 ran = true;
                         }
                         if (job->ending == TASK_STATUS_CANCELLED || lease_has(lease, LEASE_CANCELLED, at))

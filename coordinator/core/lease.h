@@ -4,8 +4,8 @@
 
 #include "core/state.h"
 
-/* The tasks [lo, lo + n) of a job, none of them out yet (lease_add puts them in). */
-struct lease *lease_new(struct core *core, struct job *job, struct worker *worker, uint32_t lo, uint32_t n,
+/* The tasks [lo, lo + n) of a lot, none of them out yet (lease_add puts them in). */
+struct lease *lease_new(struct core *core, struct lot *lot, struct worker *worker, uint32_t lo, uint32_t n,
                         uint64_t nonce);
 void lease_free(struct core *core,
                 struct lease *lease); /* its tasks must be accounted for, or the job goes too */

@@ -102,13 +102,13 @@ void place_outstanding(struct core *core, struct worker *worker, uint32_t cpus, 
                 set_hunger(worker, hunger_of(worker));
 }
 
-uint64_t place_suitable(const struct core *core, const struct job *job)
+uint64_t place_suitable(const struct core *core, const struct needs *needs)
 {
         const struct kind *kind;
         uint64_t n = 0;
 
         DL_FOREACH (core->kinds, kind) {
-                if (job->cpus <= kind->slots && (kind->types >> job->spec->spec.type & 1))
+                if (needs->cpus <= kind->slots && (kind->types >> needs->type & 1))
                         n += kind->n;
         }
         return n;
@@ -314,15 +314,16 @@ static void tell_all(struct core *core)
 /* ------------------------------------------------------------------ granting */
 
 /* Tasks of one lease: alike, neighbours, at most `most`. Taken out of what waits. */
-static struct span take_tasks(struct core *core, struct job *job, uint32_t most,
+static struct span take_tasks(struct core *core, struct lot *lot, uint32_t most,
                               struct entry_texts **ret_texts)
 {
+        struct job *job = lot->job;
         struct span span = { 0 };
         uint32_t to = MIN(job->mark, job->exist);
-        bool again = job->again.count > 0;
+        bool again = lot->again.count > 0;
 
         if (again) {
-                span = *spans_first(&job->again);
+                span = *spans_first(&lot->again);
         } else {
                 job->cursor = spans_skip(&job->gone, job->cursor);
                 span.lo = job->cursor;
@@ -335,7 +336,7 @@ static struct span take_tasks(struct core *core, struct job *job, uint32_t most,
         if (most == 0)
                 return (struct span){ .lo = 1, .hi = 0 };
         if (again)
-                return spans_pop(&job->again, most);
+                return spans_pop(&lot->again, most);
         span.hi = span.lo + most - 1;
         job->cursor = span.hi + 1;
         rows_mark(core, job);
@@ -354,17 +355,18 @@ static void grant_once(struct core *core, struct lease *lease)
                      (struct fact){ .kind = FACT_ATTEMPT_GRANTED, .job = lease->job->id, .n = lease->nonce });
 }
 
-static bool grant(struct core *core, struct worker *worker, struct job *job, uint32_t most)
+static bool grant(struct core *core, struct worker *worker, struct lot *lot, uint32_t most)
 {
+        struct job *job = lot->job;
         struct entry_texts *texts = NULL;
-        struct span span = take_tasks(core, job, MIN(most, (uint32_t)LEASE_TASKS_MAX), &texts);
+        struct span span = take_tasks(core, lot, MIN(most, (uint32_t)LEASE_TASKS_MAX), &texts);
         struct lease *lease;
 
         if (span.lo > span.hi) {
-                queue_consider(core, job);
+                queue_consider_lot(core, lot);
                 return false;
         }
-        lease = lease_new(core, job, worker, span.lo, span_count(span), lease_nonce(core));
+        lease = lease_new(core, lot, worker, span.lo, span_count(span), lease_nonce(core));
         lease->attempt = (uint16_t)(span.attempt + 1);
         lease->tries = span.tries;
         lease->crashes = span.crashes;
@@ -372,41 +374,43 @@ static bool grant(struct core *core, struct worker *worker, struct job *job, uin
         for (uint32_t at = span.lo; at <= span.hi; at++)
                 lease_add(core, lease, at);
         core->n_grants += span_count(span);
-        queue_charge(core, job, job->task_us, (uint64_t)job->cpus * span_count(span));
+        queue_charge(core, job, job->task_us, (uint64_t)lot->needs->cpus * span_count(span));
         if (job->spec->spec.at_most_once)
                 grant_once(core, lease);
         else
                 draft(core, lease);
-        queue_consider(core, job);
+        queue_consider_lot(core, lot);
         return true;
 }
 
-static uint32_t fair_share(const struct core *core, const struct worker *worker, const struct job *job,
+static uint32_t fair_share(const struct core *core, const struct worker *worker, const struct lot *lot,
                            enum hunger hunger)
 {
+        const struct queue *queue = lot->job->queue;
         uint64_t room = worker->window - worker->outstanding;
-        uint64_t waiting = queue_grantable(job);
+        uint64_t waiting = queue_grantable(lot);
+        uint32_t cpus = lot->needs->cpus;
 
         /* Where there is hardly enough for every free slot, nobody gets more than his slots first. */
-        if (hunger == IDLE && waiting * job->cpus < 4 * core->idle_slots)
+        if (hunger == IDLE && waiting * cpus < 4 * core->idle_slots)
                 room = MIN(room, worker->slots - worker->outstanding);
-        if (job->queue->max_running != 0)
-                waiting = MIN(waiting, job->queue->max_running - job->queue->granted);
-        return (uint32_t)MIN(MIN((room + job->cpus - 1) / job->cpus, waiting), (uint64_t)LEASE_TASKS_MAX);
+        if (queue->max_running != 0)
+                waiting = MIN(waiting, queue->max_running - queue->granted);
+        return (uint32_t)MIN(MIN((room + cpus - 1) / cpus, waiting), (uint64_t)LEASE_TASKS_MAX);
 }
 
 static bool place_one(struct core *core, enum hunger hunger)
 {
-        struct job *best = NULL;
+        struct lot *best = NULL;
         struct kind *where = NULL;
         struct kind *kind;
 
         DL_FOREACH (core->kinds, kind) {
-                struct job *job = kind->hungry[hunger] ? queue_pick(core, kind) : NULL;
+                struct lot *lot = kind->hungry[hunger] ? queue_pick(core, kind) : NULL;
 
-                if (!job || (best && !queue_before(job, best)))
+                if (!lot || (best && !queue_before(lot, best)))
                         continue;
-                best = job;
+                best = lot;
                 where = kind;
         }
         if (!best)

@@ -17,7 +17,7 @@ void place_forget_job(struct core *core, struct job *job);
 void place_forget_worker(struct core *core, struct worker *worker); /* its session: it must hear all again */
 /* The description changed: tell it again with the next grant. */
 void place_spec_changed(struct core *core, struct job *job);
-/* Connected workers that could ever run it. */
-uint64_t place_suitable(const struct core *core, const struct job *job);
+/* Connected workers that could ever run a task with these needs. */
+uint64_t place_suitable(const struct core *core, const struct needs *needs);
 
 #endif

@@ -1,9 +1,9 @@
-/* Lanes, levels, buckets. A bucket holds the ready jobs of one owner at one priority in one lane.
+/* Lanes, levels, buckets. A bucket holds the ready lots of one owner at one priority in one lane.
  *
  * Fair share is a virtual time per owner: what his tasks used, divided by the queue's weight. Somebody who comes (back)
  * starts at the time of whoever was served last: absence earns nothing.
  *
- * Invariants: 1. a job is in a bucket exactly if queue_consider found it ready. 2. no bucket, level or lane is empty. */
+ * Invariants: 1. a lot is in a bucket exactly if queue_consider found it ready. 2. no bucket, level or lane is empty. */
 #include "core/queue.h"
 
 #include <stddef.h>
@@ -15,33 +15,40 @@
 #define LEVELS 201 /* priorities -100 … 100 */
 
 struct bucket {
-        struct owner *owner;
-        struct lane *lane;
-        unsigned level;
-        struct heap jobs;
+        struct {
+                struct lane *lane;
+                struct owner *owner;
+                size_t level;
+        } key;
+        struct heap lots;
         size_t place; /* in its level */
         struct bucket *next, *prev; /* of the owner */
+        UT_hash_handle hh;
 };
 
 struct lane {
-        struct queue *queue;
-        enum task_type type;
-        uint32_t cpus;
+        struct {
+                struct queue *queue;
+                const struct needs *needs;
+        } key;
         struct heap levels[LEVELS]; /* of buckets, by the owner's virtual time */
         uint64_t used[(LEVELS + 63) / 64]; /* bit per level that is not empty; level 0 is priority 100 */
         unsigned n_levels;
-        struct lane *next, *prev;
+        UT_hash_handle hh;
 };
 
-static bool job_before(const void *a, const void *b)
+static bool lot_before(const void *a, const void *b)
 {
-        return ((const struct job *)a)->id.n < ((const struct job *)b)->id.n;
+        const struct lot *x = a;
+        const struct lot *y = b;
+
+        return x->job != y->job ? x->job->id.n < y->job->id.n : x->no < y->no;
 }
 
 static bool bucket_before(const void *a, const void *b)
 {
-        const struct owner *x = ((const struct bucket *)a)->owner;
-        const struct owner *y = ((const struct bucket *)b)->owner;
+        const struct owner *x = ((const struct bucket *)a)->key.owner;
+        const struct owner *y = ((const struct bucket *)b)->key.owner;
 
         return x->virtual_us != y->virtual_us ? x->virtual_us < y->virtual_us : x->id < y->id;
 }
@@ -51,46 +58,42 @@ static unsigned level_of(const struct job *job)
         return (unsigned)(100 - job->spec->spec.priority);
 }
 
-static struct lane *lane_get(struct core *core, const struct job *job)
+static struct lane *lane_get(struct core *core, const struct lot *lot)
 {
         struct lane *lane;
+        struct lane key = { .key = { .queue = lot->job->queue, .needs = lot->needs } };
 
-        DL_FOREACH (core->lanes, lane) {
-                if (lane->queue == job->queue && lane->type == job->spec->spec.type &&
-                    lane->cpus == job->cpus)
-                        return lane;
-        }
+        HASH_FIND(hh, core->lanes, &key.key, sizeof(key.key), lane);
+        if (lane)
+                return lane;
         lane = xcalloc(1, sizeof(*lane));
-        lane->queue = job->queue;
-        lane->type = job->spec->spec.type;
-        lane->cpus = job->cpus;
+        lane->key = key.key;
         for (unsigned i = 0; i < LEVELS; i++)
                 heap_init(&lane->levels[i], bucket_before, offsetof(struct bucket, place));
-        DL_APPEND(core->lanes, lane);
+        HASH_ADD(hh, core->lanes, key, sizeof(lane->key), lane);
         return lane;
 }
 
 static void lane_free(struct core *core, struct lane *lane)
 {
-        DL_DELETE(core->lanes, lane);
+        HASH_DELETE(hh, core->lanes, lane);
         for (unsigned i = 0; i < LEVELS; i++)
                 heap_done(&lane->levels[i]);
         free(lane);
 }
 
-static struct bucket *bucket_get(struct lane *lane, struct owner *owner, unsigned level)
+static struct bucket *bucket_get(struct core *core, struct lane *lane, struct owner *owner, unsigned level)
 {
         struct bucket *bucket;
+        struct bucket key = { .key = { .lane = lane, .owner = owner, .level = level } };
 
-        DL_FOREACH (owner->buckets, bucket) {
-                if (bucket->lane == lane && bucket->level == level)
-                        return bucket;
-        }
+        HASH_FIND(hh, core->buckets, &key.key, sizeof(key.key), bucket);
+        if (bucket)
+                return bucket;
         bucket = xcalloc(1, sizeof(*bucket));
-        bucket->owner = owner;
-        bucket->lane = lane;
-        bucket->level = level;
-        heap_init(&bucket->jobs, job_before, offsetof(struct job, ready_place));
+        bucket->key = key.key;
+        heap_init(&bucket->lots, lot_before, offsetof(struct lot, ready_place));
+        HASH_ADD(hh, core->buckets, key, sizeof(bucket->key), bucket);
         DL_APPEND(owner->buckets, bucket);
         if (lane->levels[level].n == 0) {
                 lane->used[level / 64] |= UINT64_C(1) << (level % 64);
@@ -102,26 +105,33 @@ static struct bucket *bucket_get(struct lane *lane, struct owner *owner, unsigne
 
 static void bucket_free(struct core *core, struct bucket *bucket)
 {
-        struct lane *lane = bucket->lane;
+        struct lane *lane = bucket->key.lane;
+        size_t level = bucket->key.level;
 
-        heap_remove(&lane->levels[bucket->level], bucket);
-        DL_DELETE(bucket->owner->buckets, bucket);
-        if (lane->levels[bucket->level].n == 0) {
-                lane->used[bucket->level / 64] &= ~(UINT64_C(1) << (bucket->level % 64));
+        heap_remove(&lane->levels[level], bucket);
+        DL_DELETE(bucket->key.owner->buckets, bucket);
+        HASH_DELETE(hh, core->buckets, bucket);
+        if (lane->levels[level].n == 0) {
+                lane->used[level / 64] &= ~(UINT64_C(1) << (level % 64));
                 lane->n_levels--;
         }
-        heap_done(&bucket->jobs);
+        heap_done(&bucket->lots);
         free(bucket);
         if (lane->n_levels == 0)
                 lane_free(core, lane);
 }
 
-uint64_t queue_grantable(const struct job *job)
+uint64_t queue_grantable(const struct lot *lot)
 {
-        uint32_t from = spans_skip(&job->gone, job->cursor);
-        uint32_t to = MIN(job->mark, job->exist);
-        uint64_t n = job->again.count + (from < to ? to - from : 0);
+        const struct job *job = lot->job;
+        uint64_t n = lot->again.count;
 
+        if (lot == &job->plain) {
+                uint32_t from = spans_skip(&job->gone, job->cursor);
+                uint32_t to = MIN(job->mark, job->exist);
+
+                n += from < to ? to - from : 0;
+        }
         if (job->spec->spec.has_max_running && job->spec->spec.max_running > 0) {
                 uint64_t most = job->spec->spec.max_running;
 
@@ -130,36 +140,64 @@ uint64_t queue_grantable(const struct job *job)
         return n;
 }
 
-static bool is_ready(const struct job *job)
+static bool is_ready(const struct lot *lot)
 {
+        const struct job *job = lot->job;
+
         return job->phase == JOB_LIVE && job->ending == 0 && job->n_waits == 0 && !job->spec->spec.hold &&
-               queue_grantable(job) > 0 && !entries_are_loading(job);
+               queue_grantable(lot) > 0 && !entries_are_loading(lot);
+}
+
+static void lot_remove(struct core *core, struct lot *lot)
+{
+        struct bucket *bucket = lot->bucket;
+
+        if (!bucket)
+                return;
+        heap_remove(&bucket->lots, lot);
+        lot->bucket = NULL;
+        if (bucket->lots.n == 0)
+                bucket_free(core, bucket);
+}
+
+static void consider(struct core *core, struct lot *lot)
+{
+        struct owner *owner = lot->job->owner;
+        bool ready = is_ready(lot);
+
+        if (!ready && lot->bucket)
+                lot_remove(core, lot);
+        if (!ready || lot->bucket)
+                return;
+        if (owner->virtual_us < core->virtual_us && !owner->buckets)
+                owner->virtual_us = core->virtual_us;
+        lot->bucket = bucket_get(core, lane_get(core, lot), owner, level_of(lot->job));
+        heap_push(&lot->bucket->lots, lot);
 }
 
 void queue_consider(struct core *core, struct job *job)
 {
-        bool ready = is_ready(job);
+        struct lot *lot;
 
-        if (!ready && job->bucket)
-                queue_remove(core, job);
-        if (!ready || job->bucket)
-                return;
-        if (job->owner->virtual_us < core->virtual_us && !job->owner->buckets)
-                job->owner->virtual_us = core->virtual_us;
-        job->bucket = bucket_get(lane_get(core, job), job->owner, level_of(job));
-        heap_push(&job->bucket->jobs, job);
+        DL_FOREACH (job->lots, lot)
+                consider(core, lot);
+}
+
+void queue_consider_lot(struct core *core, struct lot *lot)
+{
+        /* The limit is the job's: what one lot takes, the others lack. */
+        if (lot->job->further_lots && lot->job->spec->spec.has_max_running)
+                queue_consider(core, lot->job);
+        else
+                consider(core, lot);
 }
 
 void queue_remove(struct core *core, struct job *job)
 {
-        struct bucket *bucket = job->bucket;
+        struct lot *lot;
 
-        if (!bucket)
-                return;
-        heap_remove(&bucket->jobs, job);
-        job->bucket = NULL;
-        if (bucket->jobs.n == 0)
-                bucket_free(core, bucket);
+        DL_FOREACH (job->lots, lot)
+                lot_remove(core, lot);
 }
 
 bool queue_is_empty(const struct core *core)
@@ -167,16 +205,19 @@ bool queue_is_empty(const struct core *core)
         return !core->lanes;
 }
 
-bool queue_before(const struct job *a, const struct job *b)
+bool queue_before(const struct lot *a, const struct lot *b)
 {
-        if (a->spec->spec.priority != b->spec->spec.priority)
-                return a->spec->spec.priority > b->spec->spec.priority;
-        if (a->owner->virtual_us != b->owner->virtual_us)
-                return a->owner->virtual_us < b->owner->virtual_us;
-        return a->id.n < b->id.n;
+        const struct job *x = a->job;
+        const struct job *y = b->job;
+
+        if (x->spec->spec.priority != y->spec->spec.priority)
+                return x->spec->spec.priority > y->spec->spec.priority;
+        if (x->owner->virtual_us != y->owner->virtual_us)
+                return x->owner->virtual_us < y->owner->virtual_us;
+        return lot_before(a, b);
 }
 
-static struct job *lane_first(const struct lane *lane)
+static struct lot *lane_first(const struct lane *lane)
 {
         for (unsigned i = 0; i < ARRAY_LEN(lane->used); i++) {
                 unsigned level;
@@ -186,25 +227,27 @@ static struct job *lane_first(const struct lane *lane)
                         continue;
                 level = i * 64 + (unsigned)__builtin_ctzll(lane->used[i]);
                 bucket = heap_top(&lane->levels[level]);
-                return heap_top(&bucket->jobs);
+                return heap_top(&bucket->lots);
         }
         return NULL;
 }
 
-struct job *queue_pick(const struct core *core, const struct kind *kind)
+struct lot *queue_pick(const struct core *core, const struct kind *kind)
 {
-        struct job *best = NULL;
+        struct lot *best = NULL;
         const struct lane *lane;
 
-        DL_FOREACH (core->lanes, lane) {
-                struct job *job;
+        for (lane = core->lanes; lane; lane = lane->hh.next) {
+                const struct queue *queue = lane->key.queue;
+                const struct needs *needs = lane->key.needs;
+                struct lot *lot;
 
-                if (lane->cpus > kind->slots || !(kind->types >> lane->type & 1) || lane->queue->paused ||
-                    (lane->queue->max_running != 0 && lane->queue->granted >= lane->queue->max_running))
+                if (needs->cpus > kind->slots || !(kind->types >> needs->type & 1) || queue->paused ||
+                    (queue->max_running != 0 && queue->granted >= queue->max_running))
                         continue;
-                job = lane_first(lane);
-                if (!best || queue_before(job, best))
-                        best = job;
+                lot = lane_first(lane);
+                if (!best || queue_before(lot, best))
+                        best = lot;
         }
         return best;
 }
@@ -226,5 +269,5 @@ void queue_charge(struct core *core, struct job *job, int64_t us, uint64_t cpus)
         owner->virtual_us += cpu_us / (int64_t)job->queue->weight;
         owner->virtual_us = MAX(-VIRTUAL_US_MAX, MIN(owner->virtual_us, VIRTUAL_US_MAX));
         DL_FOREACH (owner->buckets, bucket)
-                heap_moved(&bucket->lane->levels[bucket->level], bucket);
+                heap_moved(&bucket->key.lane->levels[bucket->key.level], bucket);
 }

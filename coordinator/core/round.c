@@ -250,7 +250,7 @@ void round_committed(struct core *core, struct job *job)
         if (job->ending != 0)
                 spans_move(&job->round, &job->sweep);
         else
-                spans_move(&job->round, &job->again);
+                lots_again_add(job, NULL, &job->round);
         queue_consider(core, job);
         sweep_next(core, job);
 }

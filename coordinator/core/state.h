@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "core/heap.h"
 #include "core/indexes.h"
+#include "core/lot.h"
 #include "core/spans.h"
 
 #define LEASE_TASKS_MAX 512 /* tasks of one grant; positions lo … lo + n - 1 */
@@ -48,6 +49,7 @@ struct lease {
         uint64_t nonce;
         uint64_t epoch;
         struct job *job;
+        struct lot *lot; /* of the job: what its tasks need */
         struct worker *worker;
         uint32_t lo, n; /* positions */
         uint32_t n_out; /* of them not ended yet */
@@ -112,6 +114,7 @@ struct entry_chunk { /* opened entries of a job, while they are being granted */
 
 struct thaw { /* positions of job.cool that one commit sets free */
         uint64_t number;
+        struct lot *lot; /* where they go; NULL: each where it belongs */
         struct spans which;
         struct thaw *next;
 };
@@ -145,7 +148,6 @@ struct job {
         enum job_phase phase;
         uint64_t end_fact; /* JOB_ENDED: whose commit it waits for */
         int64_t submitted_us, started_us, ended_us; /* wall */
-        uint32_t cpus;
 
         uint64_t n[STATUS_COUNT]; /* tasks by status; job.c alone writes it */
         uint32_t tasks;
@@ -156,8 +158,10 @@ struct job {
         uint32_t ends_since_low;
         uint64_t granted; /* tasks in leases */
         uint64_t granted_queued; /* of them not started */
-        struct spans again; /* granted before, waiting to be granted again */
-        struct spans cool; /* the same, once it is committed that their last attempt is used up */
+        struct lot plain; /* tasks that need what the description says; owns the cursor */
+        struct lot *lots; /* the plain one first */
+        struct lot *further_lots; /* the others, by needs */
+        struct spans cool; /* to be granted again once it is committed that their last attempt is used up */
         struct thaw *thaws; /* ... in the order of the commits */
         uint64_t n_thaws; /* numbers given so far */
         uint64_t floor_epoch; /* leases of older epochs are not adopted */
@@ -190,8 +194,6 @@ struct job {
         bool wants_rows; /* in the line for rows */
         bool dirty;
         struct job_state written; /* what the newest batch says: no second row alike */
-        size_t ready_place; /* in its bucket */
-        struct bucket *bucket; /* NULL: nothing of it can be granted now */
         size_t upload_place;
         struct job *dirty_next;
         struct job *rows_next, *rows_prev;
@@ -270,7 +272,9 @@ struct core {
         struct job *keys; /* the same jobs by idempotency key */
         struct owner *owners;
         int64_t virtual_us; /* of the owner served last: newcomers start here */
-        struct lane *lanes;
+        struct needs *needs;
+        struct lane *lanes; /* by queue and needs */
+        struct bucket *buckets; /* by lane, owner and level */
         struct lease *leases;
         struct worker *workers;
         struct worker *sessions; /* the same workers by session */

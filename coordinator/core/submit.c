@@ -37,7 +37,7 @@ void submit_reply(struct core *core, const struct asker *asker, uint64_t job, ui
         msg.u.submitted.jobs = &one;
         msg.u.submitted.n_jobs = 1;
         if (found) {
-                msg.u.submitted.suitable_workers = place_suitable(core, found);
+                msg.u.submitted.suitable_workers = place_suitable(core, found->plain.needs);
                 msg.u.submitted.has_suitable_workers = true;
         }
         effects_send(core->out, asker->session, &msg, true);
@@ -298,7 +298,7 @@ static void reply_all(struct core *core, const struct pending *pending, const st
         msg.u.submitted.jobs = (struct rec_submitted_job *)(uintptr_t)jobs;
         msg.u.submitted.n_jobs = n;
         if (last) {
-                msg.u.submitted.suitable_workers = place_suitable(core, last);
+                msg.u.submitted.suitable_workers = place_suitable(core, last->plain.needs);
                 msg.u.submitted.has_suitable_workers = true;
         }
         effects_send(core->out, pending->asker.session, &msg, on_commit);

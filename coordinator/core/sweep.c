@@ -33,7 +33,7 @@ void sweep_job(struct core *core, struct job *job, enum task_status status, enum
         job->ending_reason = reason;
         job->sweep_status = status;
         job->sweep_reason = reason;
-        spans_take(&job->again, 0, job->tasks - 1, &job->sweep);
+        lots_again_take(job, 0, job->tasks - 1, &job->sweep);
         spans_take(&job->cool, 0, job->tasks - 1, &job->sweep);
         take_never_granted(job, job->cursor, job->tasks - 1, false);
         job->cursor = job->tasks;
@@ -50,7 +50,7 @@ uint64_t sweep_some(struct core *core, struct job *job, const struct spans *whic
         job->sweep_status = TASK_STATUS_CANCELLED;
         job->sweep_reason = TASK_REASON_CANCELLED;
         for (size_t i = which->head; i < which->n; i++) {
-                spans_take(&job->again, which->list[i].lo, which->list[i].hi, &job->sweep);
+                lots_again_take(job, which->list[i].lo, which->list[i].hi, &job->sweep);
                 spans_take(&job->cool, which->list[i].lo, which->list[i].hi, &job->sweep);
                 take_never_granted(job, which->list[i].lo, which->list[i].hi, true);
         }

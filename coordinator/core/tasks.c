@@ -95,10 +95,11 @@ void tasks_write_attempts(struct core *core, struct job *job, const struct spans
         }
 }
 
-void tasks_again(struct core *core, struct job *job, const struct spans *which, const struct span *counts,
-                 bool durable)
+static void again(struct core *core, struct job *job, struct lot *lot, const struct spans *which,
+                  const struct span *counts, bool durable)
 {
         struct thaw *thaw = durable ? xcalloc(1, sizeof(*thaw)) : NULL;
+        struct spans back = { 0 };
 
         for (size_t i = which->head; i < which->n; i++) {
                 struct span span = *counts;
@@ -106,29 +107,45 @@ void tasks_again(struct core *core, struct job *job, const struct spans *which, 
                 span.note = 0;
                 span.lo = which->list[i].lo;
                 span.hi = which->list[i].hi;
-                spans_add(durable ? &job->cool : &job->again, span);
+                spans_add(durable ? &job->cool : &back, span);
                 if (thaw)
                         spans_add(&thaw->which, (struct span){ .lo = span.lo, .hi = span.hi });
         }
         if (thaw) {
                 thaw->number = ++job->n_thaws;
+                thaw->lot = lot;
                 LL_APPEND(job->thaws, thaw);
                 effects_fact(core->out,
                              (struct fact){ .kind = FACT_AGAIN, .job = job->id, .n = thaw->number });
         }
+        lots_again_add(job, lot, &back);
         queue_consider(core, job);
         if (job->ending != 0) /* there is no other time for them */
                 sweep_job(core, job, job->ending, job->ending_reason);
 }
 
+void tasks_again(struct core *core, struct lot *lot, const struct spans *which, const struct span *counts,
+                 bool durable)
+{
+        again(core, lot->job, lot, which, counts, durable);
+}
+
+void tasks_again_home(struct core *core, struct job *job, const struct spans *which,
+                      const struct span *counts, bool durable)
+{
+        again(core, job, NULL, which, counts, durable);
+}
+
 void tasks_thaw(struct core *core, struct job *job, uint64_t number)
 {
         struct thaw *thaw = job->thaws;
+        struct spans back = { 0 };
 
         if (!thaw || thaw->number != number)
                 return;
         for (size_t i = thaw->which.head; i < thaw->which.n; i++)
-                spans_take(&job->cool, thaw->which.list[i].lo, thaw->which.list[i].hi, &job->again);
+                spans_take(&job->cool, thaw->which.list[i].lo, thaw->which.list[i].hi, &back);
+        lots_again_add(job, thaw->lot, &back);
         LL_DELETE(job->thaws, thaw);
         spans_done(&thaw->which);
         free(thaw);

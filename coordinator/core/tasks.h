@@ -28,8 +28,10 @@ void tasks_write_attempts(struct core *core, struct job *job, const struct spans
                           const struct outcome *outcome);
 /* Back to what waits for a slot, with these counts. durable: only when what was written so far is committed, so that a
  * lease whose attempt is used up can never be adopted after the next one was granted. */
-void tasks_again(struct core *core, struct job *job, const struct spans *which, const struct span *counts,
+void tasks_again(struct core *core, struct lot *lot, const struct spans *which, const struct span *counts,
                  bool durable);
+void tasks_again_home(struct core *core, struct job *job, const struct spans *which,
+                      const struct span *counts, bool durable); /* each to the lot where it belongs */
 void tasks_thaw(struct core *core, struct job *job, uint64_t number); /* that commit happened */
 
 #endif

@@ -100,9 +100,8 @@ static void open_positions(const struct job *job, const struct msg_watch *ask, s
 {
         struct spans asked = { 0 };
         struct spans never = { 0 };
-        const struct spans *sets[] = {
-                &job->again, &job->cool, &job->limbo, &job->sweep, &job->round, &never
-        };
+        const struct spans *sets[] = { &job->cool, &job->limbo, &job->sweep, &job->round, &never };
+        const struct lot *lot;
         uint32_t from = spans_skip(&job->gone, job->cursor);
 
         while (from < job->tasks) {
@@ -114,6 +113,8 @@ static void open_positions(const struct job *job, const struct msg_watch *ask, s
         index_spans(&job->indexes, ask->ranges, ask->n_ranges, &asked);
         for (size_t i = 0; i < ARRAY_LEN(sets); i++)
                 add_common(sets[i], &asked, out);
+        DL_FOREACH (job->lots, lot)
+                add_common(&lot->again, &asked, out);
         add_granted(job, &asked, out);
         spans_done(&never);
         spans_done(&asked);

@@ -67,7 +67,7 @@ static void why_queue(const struct job *job, struct buf *rows)
 static void why_slots(const struct core *core, const struct job *job, struct buf *rows)
 {
         CLEANUP_BUF struct buf text = { 0 };
-        uint64_t suitable = place_suitable(core, job);
+        uint64_t suitable = place_suitable(core, job->plain.needs);
         const struct kind *kind;
         uint64_t all = 0;
 
@@ -76,20 +76,20 @@ static void why_slots(const struct core *core, const struct job *job, struct buf
         if (all == 0) {
                 buf_add_str(&text, "no worker is connected");
         } else if (suitable == 0) {
-                buf_addf(&text, "none of %llu workers has %u slots and task type %s", (ull)all, job->cpus,
-                         task_type_word(job->spec->spec.type));
+                buf_addf(&text, "none of %llu workers has %u slots and task type %s", (ull)all,
+                         job->plain.needs->cpus, task_type_word(job->spec->spec.type));
         } else {
-                const struct job *first = NULL;
+                const struct lot *first = NULL;
 
                 DL_FOREACH (core->kinds, kind) {
-                        const struct job *next = queue_pick(core, kind);
+                        const struct lot *next = queue_pick(core, kind);
 
                         if (next && (!first || queue_before(next, first)))
                                 first = next;
                 }
                 buf_addf(&text, "%llu suitable workers, all slots taken", (ull)suitable);
-                if (first && first != job && queue_before(first, job))
-                        buf_addf(&text, "; job %llu is served before", (ull)first->id.n);
+                if (first && first->job != job && queue_before(first, &job->plain))
+                        buf_addf(&text, "; job %llu is served before", (ull)first->job->id.n);
         }
         add(rows, all == 0 || suitable == 0 ? "no-worker" : "slots", &text);
 }
@@ -116,7 +116,7 @@ static void why_system(const struct core *core, const struct job *job, struct bu
                 add(rows, "draining", &text);
                 buf_clear(&text);
         }
-        if (entries_are_loading(job)) {
+        if (entries_are_loading(&job->plain)) {
                 buf_add_str(&text, "its next entries are being read");
                 add(rows, "entries", &text);
         }
@@ -163,7 +163,7 @@ static void why_task(const struct core *core, const struct job *job, uint32_t at
 {
         CLEANUP_BUF struct buf text = { 0 };
         const struct span *cool = spans_find(&job->cool, at);
-        const struct span *again = cool ? cool : spans_find(&job->again, at);
+        const struct span *again = cool ? cool : lots_again_find(job, at);
         const struct lease *lease;
 
         DL_FOREACH2(job->leases, lease, job_next)

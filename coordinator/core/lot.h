@@ -1,0 +1,43 @@
+/* A lot is what the queue places: tasks of one job that need the same. Most jobs are one lot, the plain one, which also
+ * owns the cursor; tasks that need something else than the job's description says lie in further ones. */
+#ifndef CORE_LOT_H
+#define CORE_LOT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "core/needs.h"
+#include "core/spans.h"
+
+struct core;
+struct job;
+struct bucket;
+
+struct lot {
+        struct job *job;
+        struct needs *needs;
+        uint32_t no; /* within the job; 0: the plain one */
+        struct spans again; /* granted before (or never to be reached by the cursor), waiting to be granted */
+        struct bucket *bucket; /* NULL: nothing of it can be granted now */
+        size_t ready_place; /* in its bucket */
+        struct lot *next, *prev; /* of the job, by number */
+        UT_hash_handle hh; /* of the job's further lots, by needs */
+};
+
+void lot_init_plain(struct core *core, struct job *job);
+void lot_done_all(struct core *core, struct job *job); /* with the job */
+/* The job's lot with these needs; made if there is none. A lot stays until its job goes: what bounds them is how many
+ * different needs a job may name. O(1). */
+struct lot *lot_get(struct core *core, struct job *job, struct needs *needs);
+/* Where a task at home belongs. */
+struct lot *lot_of(struct job *job, uint32_t position);
+
+/* All lots together. */
+/* Moves these to `lot`, or (NULL) each to where it belongs. */
+void lots_again_add(struct job *job, struct lot *lot, struct spans *from);
+uint64_t lots_again_within(const struct job *job, uint32_t lo, uint32_t hi);
+const struct span *lots_again_find(const struct job *job, uint32_t position);
+void lots_again_take(struct job *job, uint32_t lo, uint32_t hi, struct spans *into);
+
+#endif
