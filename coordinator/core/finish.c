@@ -140,6 +140,21 @@ static void group_done(struct group *group)
         free(group->k);
 }
 
+struct times {
+        int64_t started_us, ended_us, cpu_us, rss_kib;
+};
+
+/* Of the k-th task that the end names. */
+static struct times times_of(const struct core *core, const struct rec_task_end *said, uint64_t k)
+{
+        struct times times = { .ended_us = core->wall_us - value(said->ago_us, said->n_ago_us, k) };
+
+        times.started_us = times.ended_us - value(said->ran_us, said->n_ran_us, k);
+        times.cpu_us = value(said->cpu_us, said->n_cpu_us, k);
+        times.rss_kib = MIN(value(said->rss_kib, said->n_rss_kib, k), (int64_t)UINT32_MAX);
+        return times;
+}
+
 static void put_times(const struct core *core, const struct rec_task_end *said, const struct group *group,
                       struct store_task_end *end)
 {
@@ -149,12 +164,12 @@ static void put_times(const struct core *core, const struct rec_task_end *said, 
         int64_t *lists[] = { xmalloc(n * 8), xmalloc(n * 8), xmalloc(n * 8), xmalloc(n * 8) };
 
         for (size_t i = 0; i < n; i++) {
-                uint64_t k = group->k[i];
+                struct times times = times_of(core, said, group->k[i]);
 
-                lists[1][i] = core->wall_us - value(said->ago_us, said->n_ago_us, k);
-                lists[0][i] = lists[1][i] - value(said->ran_us, said->n_ran_us, k);
-                lists[2][i] = value(said->cpu_us, said->n_cpu_us, k);
-                lists[3][i] = MIN(value(said->rss_kib, said->n_rss_kib, k), (int64_t)UINT32_MAX);
+                lists[0][i] = times.started_us;
+                lists[1][i] = times.ended_us;
+                lists[2][i] = times.cpu_us;
+                lists[3][i] = times.rss_kib;
         }
         free(end->started_us);
         free(end->ended_us);
@@ -170,6 +185,8 @@ static void put_times(const struct core *core, const struct rec_task_end *said, 
 static struct outcome outcome_of(const struct core *core, const struct lease *lease,
                                  const struct rec_task_end *said, struct decision decision, uint32_t tries)
 {
+        struct times times = times_of(core, said, 0);
+
         return (struct outcome){
                 .status = decision.status,
                 .reason = decision.reason,
@@ -180,9 +197,8 @@ static struct outcome outcome_of(const struct core *core, const struct lease *le
                 .crashes = lease->crashes,
                 .worker = lease->worker->id,
                 .nonce = lease->nonce,
-                .ended_us = core->wall_us - value(said->ago_us, said->n_ago_us, 0),
-                .started_us = core->wall_us - value(said->ago_us, said->n_ago_us, 0) -
-                              value(said->ran_us, said->n_ran_us, 0),
+                .ended_us = times.ended_us,
+                .started_us = times.started_us,
         };
 }
 
@@ -208,6 +224,26 @@ static void end_finally(struct core *core, struct lease *lease, const struct rec
                 job->started_us = end->started_us[0];
 }
 
+/* Each superseded attempt is a row with its own times and figures. */
+static void write_attempts(struct core *core, struct job *job, const struct rec_task_end *said,
+                           const struct group *group, const struct outcome *outcome)
+{
+        struct outcome one = *outcome;
+        size_t i = 0;
+
+        for (size_t span = group->which.head; span < group->which.n; span++) {
+                for (uint32_t at = group->which.list[span].lo; at <= group->which.list[span].hi; at++, i++) {
+                        struct times times = times_of(core, said, group->k[i]);
+
+                        one.started_us = times.started_us;
+                        one.ended_us = times.ended_us;
+                        one.cpu_us = times.cpu_us;
+                        one.rss_kib = times.rss_kib;
+                        tasks_write_attempt(core, job, at, &one);
+                }
+        }
+}
+
 /* Another attempt. What never started does not use up its number. */
 static void end_again(struct core *core, struct lease *lease, const struct rec_task_end *said,
                       const struct group *group, const struct outcome *outcome)
@@ -224,7 +260,7 @@ static void end_again(struct core *core, struct lease *lease, const struct rec_t
                 counts.attempt--;
         move(core, job, TRIGGER_AGAIN, job_home(job), group);
         if (ran)
-                tasks_write_attempts(core, job, &group->which, outcome);
+                write_attempts(core, job, said, group, outcome);
         /* The row of an adopted lease names it. */
         if (ran || group->started > 0 || counts.attempt > 0 || lease->epoch != core->settings.epoch)
                 tasks_write_state(core, job, &group->which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,

@@ -44,8 +44,8 @@ struct store_task_end *tasks_write_end(struct core *core, struct job *job, const
         end->n_values = 1;
         end->started_us = one(outcome->started_us);
         end->ended_us = one(outcome->ended_us);
-        end->cpu_us = one(0);
-        end->rss_kib = one(0);
+        end->cpu_us = one(outcome->cpu_us);
+        end->rss_kib = one(outcome->rss_kib);
         core->n_ends += which->count;
         job->ends_since_low += (uint32_t)MIN(which->count, (uint64_t)65536);
         if (job->watches)
@@ -74,24 +74,30 @@ struct store_task_state *tasks_write_state(struct core *core, struct job *job, c
         return state;
 }
 
+void tasks_write_attempt(struct core *core, struct job *job, uint32_t position, const struct outcome *outcome)
+{
+        effects_store(core->out, STORE_ATTEMPT)->u.attempt = (struct store_attempt){
+                .job = job->id,
+                .index = index_of(&job->indexes, position),
+                .attempt = outcome->attempt,
+                .status = outcome->status,
+                .reason = outcome->reason,
+                .exit_code = outcome->exit_code,
+                .exit_signal = outcome->exit_signal,
+                .worker.n = outcome->worker,
+                .started_us = outcome->started_us,
+                .ended_us = outcome->ended_us,
+                .cpu_us = outcome->cpu_us,
+                .rss_kib = outcome->rss_kib,
+        };
+}
+
 void tasks_write_attempts(struct core *core, struct job *job, const struct spans *which,
                           const struct outcome *outcome)
 {
         for (size_t i = which->head; i < which->n; i++) {
-                for (uint32_t at = which->list[i].lo; at <= which->list[i].hi; at++) {
-                        effects_store(core->out, STORE_ATTEMPT)->u.attempt = (struct store_attempt){
-                                .job = job->id,
-                                .index = index_of(&job->indexes, at),
-                                .attempt = outcome->attempt,
-                                .status = outcome->status,
-                                .reason = outcome->reason,
-                                .exit_code = outcome->exit_code,
-                                .exit_signal = outcome->exit_signal,
-                                .worker.n = outcome->worker,
-                                .started_us = outcome->started_us,
-                                .ended_us = outcome->ended_us,
-                        };
-                }
+                for (uint32_t at = which->list[i].lo; at <= which->list[i].hi; at++)
+                        tasks_write_attempt(core, job, at, outcome);
         }
 }
 

@@ -13,6 +13,7 @@ struct outcome {
         uint32_t worker;
         uint64_t nonce;
         int64_t started_us, ended_us;
+        int64_t cpu_us, rss_kib; /* 0: not known */
 };
 
 /* Final status for these positions. The returned operation has one value for all times; a caller that knows better
@@ -24,6 +25,8 @@ struct store_task_state *tasks_write_state(struct core *core, struct job *job, c
                                            enum task_status status, enum task_reason reason,
                                            const struct span *counts, const struct lease *lease);
 /* This attempt is not the newest any more. */
+void tasks_write_attempt(struct core *core, struct job *job, uint32_t position,
+                         const struct outcome *outcome);
 void tasks_write_attempts(struct core *core, struct job *job, const struct spans *which,
                           const struct outcome *outcome);
 /* Back to what waits for a slot, with these counts. durable: only when what was written so far is committed, so that a
