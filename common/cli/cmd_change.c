@@ -4,13 +4,12 @@
  * mistake. */
 #include <ctype.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "base/signame.h"
 #include "cli/command.h"
 
 #define ASK_ABOVE 100 /* tasks */
@@ -279,24 +278,6 @@ static int fill_retry(struct cli *cli, struct filling *filling, struct err *err)
         return reason_of(cli, &retry->reason, &retry->n_reason, err);
 }
 
-/* "TERM", "SIGTERM", "15"; 0: none of them. */
-static uint64_t signal_number(const char *word)
-{
-        const char *name = strncasecmp(word, "SIG", 3) == 0 ? word + 3 : word;
-        char *end;
-        long number = strtol(word, &end, 10);
-
-        if (isdigit((unsigned char)*word) && !*end && number >= 1 && number <= 64)
-                return (uint64_t)number;
-        for (int i = 1; i < NSIG && i <= 64; i++) {
-                const char *abbreviation = sigabbrev_np(i);
-
-                if (abbreviation && strcasecmp(abbreviation, name) == 0)
-                        return (uint64_t)i;
-        }
-        return 0;
-}
-
 /* The signal is --signal, or a name in front of the selectors, as kill has it: no selector is spelled like one, but a
  * number is a job. */
 static int fill_signal(struct cli *cli, struct filling *filling, struct err *err)
@@ -306,13 +287,13 @@ static int fill_signal(struct cli *cli, struct filling *filling, struct err *err
         struct words_left *words = &filling->words;
 
         if (!word && words->n > 0 && !isdigit((unsigned char)words->list[0][0]) &&
-            signal_number(words->list[0])) {
+            signame_parse(words->list[0])) {
                 word = words->list[0];
                 words->list++;
                 words->n--;
         }
         filling->request->kind = MSG_signal;
-        signal->signal = signal_number(word ? word : "TERM");
+        signal->signal = (uint64_t)signame_parse(word ? word : "TERM");
         signal->has_signal = true;
         if (!signal->signal)
                 return err_set(err, ERR_USAGE,

@@ -31,7 +31,7 @@ struct submit {
         bool is_script; /* the first word is a script */
         struct rec_job_spec spec; /* points into what follows */
         char *key;
-        struct texts args, env, tags, outs;
+        struct texts args, env, tags, outs, retry_on;
         struct entry_list entries; /* n 0: none */
         char entries_sha256[DIGEST_HEX_BYTES + 1];
         struct submit_input *inputs;
@@ -56,6 +56,8 @@ void submit_done(struct submit *submit);
 
 /* Parts of submit_build. */
 int submit_options(struct submit *submit, struct err *err) MUST_CHECK; /* submit_options.c */
+int submit_failure(struct submit *submit, struct err *err) MUST_CHECK; /* submit_failure.c */
+opt_parse_fn submit_parse_retry_on, submit_parse_max_fails, submit_parse_warn;
 int submit_words(struct submit *submit, struct err *err) MUST_CHECK; /* submit_words.c */
 int submit_environment(struct submit *submit, struct err *err) MUST_CHECK; /* submit_env.c */
 int submit_inputs(struct submit *submit, struct err *err) MUST_CHECK; /* submit_input.c */

@@ -92,6 +92,11 @@ static const struct opt options[] = {
           .max = 86400000,
           .example = "30s",
           .help = "time between TERM and KILL (default 10s)" },
+        { .name = "warn",
+          .parse = submit_parse_warn,
+          .arg = "SIG@T",
+          .example = "USR1@60s --time 1h",
+          .help = "send the task this signal so long before its --time is up" },
 
         { .name = "priority",
           .letter = 'p',
@@ -119,6 +124,20 @@ static const struct opt options[] = {
           .max = 1000,
           .example = "3",
           .help = "run a task that failed again, up to N times (default 0)" },
+        { .name = "retry-on",
+          .parse = submit_parse_retry_on,
+          .arg = "LIST",
+          .example = "75,137,signal,timeout,oom",
+          .help = "with --retries: run it again only if it ended so; exit codes (a signal counts as 128 and "
+                  "its "
+                  "number), signal names, signal, timeout, oom, launch or another reason (default: all)" },
+        { .name = "max-fails",
+          .parse = submit_parse_max_fails,
+          .arg = "N|P%",
+          .example = "10%",
+          .help = "if more than N tasks (or P percent of them) fail, tasks that have not started are "
+                  "aborted; "
+                  "what runs goes on to its end" },
         { .name = "crash-limit",
           .parse = opt_count,
           .arg = "N",

@@ -95,7 +95,7 @@ void act_cancel_job(struct core *core, struct job *job)
 {
         struct lease *lease, *next;
 
-        if (job->ending != 0)
+        if (job->ending == TASK_STATUS_CANCELLED)
                 return;
         sweep_job(core, job, TASK_STATUS_CANCELLED, TASK_REASON_CANCELLED);
         DL_FOREACH_SAFE2(job->leases, lease, next, job_next)
@@ -213,13 +213,14 @@ static void cancel(struct core *core, const struct asker *asker, struct job *job
         uint32_t statuses = job_status_bits(ask->statuses, ask->n_statuses);
         struct spans which = { 0 };
         bool whole = ask->n_ranges == 0 && statuses == 0;
+        bool ended = job->ending == TASK_STATUS_CANCELLED;
 
         if (ask->n_ranges == 0)
                 spans_add(&which, (struct span){ .lo = 0, .hi = job->tasks - 1 });
         else
                 index_spans(&job->indexes, ask->ranges, ask->n_ranges, &which);
-        if (ask->dry_run || job->ending != 0) {
-                reply_changed(core, asker, job->ending != 0 ? 0 : count_open(job, &which, statuses), NULL);
+        if (ask->dry_run || ended) {
+                reply_changed(core, asker, ended ? 0 : count_open(job, &which, statuses), NULL);
         } else {
                 audit_tasks(core, "cancel", job, asker->who, &chosen, NULL, ask->reason);
                 if (whole) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "core/abort.h"
 #include "core/deps.h"
 #include "core/job.h"
 #include "core/lease.h"
@@ -126,8 +127,8 @@ static bool adopt_one(struct core *core, struct worker *worker, struct job *job,
         struct lease *lease;
         struct note note;
 
-        if (job->ending == TASK_STATUS_ABORTED || held->epoch >= core->settings.epoch ||
-            !nonce_fits(core, worker, job, at, held))
+        if ((job->ending == TASK_STATUS_ABORTED && !abort_is_on(job)) ||
+            held->epoch >= core->settings.epoch || !nonce_fits(core, worker, job, at, held))
                 return false;
         /* What is taken from its holder here is adopted below: nothing must stay between the two. */
         if (!found && spans_find(&job->adopted, at) && supersede(core, job, at, held))
@@ -226,6 +227,8 @@ static void keep_or_adopt(struct core *core, struct worker *worker, const struct
                 lease_started(core, lease, &named, core->wall_us - (int64_t)held->started_ago_us);
         if (lease && lease->worker == worker && cancelled.count > 0)
                 lease_stop(core, lease, &cancelled, TASK_REASON_CANCELLED);
+        if (lease && lease->worker == worker && abort_is_on(job))
+                abort_take_back(core, job, worker);
         tell_stop(core, worker, held, &stale);
         ranges_done(&stale);
         spans_done(&fresh);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/abort.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/pending.h"
@@ -296,6 +297,8 @@ static void apply(struct core *core, struct lease *lease, struct end *end, uint6
 
         if (said->status == END_STATUS_RETURNED)
                 decision.again = true;
+        if (job->ending == TASK_STATUS_CANCELLED || (by_itself && abort_is_on(job)))
+                decision.again = false;
         for (size_t i = 0; i < said->n_ranges; i++) {
                 uint32_t at = 0;
 
@@ -308,10 +311,7 @@ static void apply(struct core *core, struct lease *lease, struct end *end, uint6
                                 (*already)++;
                                 continue;
                         }
-                        group = decision.again && job->ending != TASK_STATUS_CANCELLED &&
-                                                !lease_has(lease, LEASE_CANCELLED, at)
-                                        ? &again
-                                        : &final;
+                        group = decision.again && !lease_has(lease, LEASE_CANCELLED, at) ? &again : &final;
                         group_add(group, at, k);
                         group->started += lease_drop(core, lease, at);
                         spans_add(&end->accepted, (struct span){ .lo = at, .hi = at });

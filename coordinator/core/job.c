@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/abort.h"
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/lease.h"
@@ -417,6 +418,7 @@ uint64_t job_end_fact(struct core *core, struct job *job)
 
 void job_check_end(struct core *core, struct job *job)
 {
+        abort_if_too_many_failed(core, job);
         if (job->phase != JOB_LIVE || job_final(job) < job->tasks)
                 return;
         BUG_ON(job->granted > 0);

@@ -71,6 +71,7 @@ struct lease *lease_new(struct core *core, struct lot *lot, struct worker *worke
         lease->worker = worker;
         lease->lo = lo;
         lease->n = n;
+        lease->granted_us = core->wall_us;
         HASH_ADD(hh, core->leases, nonce, sizeof(lease->nonce), lease);
         DL_APPEND2(lot->job->leases, lease, job_prev, job_next);
         DL_APPEND2(worker->leases, lease, worker_prev, worker_next);
@@ -212,6 +213,8 @@ static void end_crashed(struct core *core, struct lease *lease, const struct spa
         struct decision decision = retry_after_crash(&job->spec->spec, counts.crashes);
         uint64_t started = drop_all(core, lease, which);
 
+        if (outcome.started_us == 0) /* it was over before it could say so */
+                outcome.started_us = lease->granted_us;
         if (!decision.again) {
                 outcome.crashes = counts.crashes;
                 outcome.status = decision.status;

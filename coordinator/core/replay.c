@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "core/abort.h"
 #include "core/adopt.h"
 #include "core/deps.h"
 #include "core/job.h"
@@ -170,7 +171,7 @@ static void settle_home(struct core *core, struct job *job)
         if (!was_granted(job)) {
                 deps_attach(core, job);
                 ask_deps(core, job);
-        } else if (job->ending == TASK_STATUS_ABORTED) {
+        } else if (job->ending == TASK_STATUS_ABORTED && !abort_is_on(job)) {
                 job->n_waits = 1; /* for what never came: it stays waiting while its tasks are ended */
         }
         home = job_home(job);

@@ -1,6 +1,10 @@
-/* Retries count attempts that ended by themselves; lost workers count crashes, up to a limit of their own. A task that
- * may run at most once has neither. */
+/* Retries count attempts that ended by themselves, if retry_on lists how; lost workers count crashes, up to a limit of
+ * their own. A task that may run at most once has neither. */
 #include "core/retry.h"
+
+#include <string.h>
+
+#include "proto/retry_word.h"
 
 #define CRASH_LIMIT 5 /* what INTERFACE promises where --crash-limit says nothing */
 
@@ -45,13 +49,44 @@ static struct decision verdict(const struct rec_job_spec *spec, const struct rec
                                   .reason = reason == TASK_REASON_NONE ? TASK_REASON_CANCELLED : reason };
 }
 
+/* ------------------------------------------------------------------ retry-on */
+
+/* As a shell, and jobsubmit --exit-code, would show it; 0: an end without a code. */
+static unsigned code_of_end(const struct rec_task_end *end, const struct decision *decision)
+{
+        if (decision->status == TASK_STATUS_TIMEOUT)
+                return 124;
+        if (end->has_exit_signal)
+                return 128 + (unsigned)end->exit_signal;
+        return end->has_exit_code ? (unsigned)end->exit_code : 0;
+}
+
+static bool is_listed(const struct rec_job_spec *spec, const struct rec_task_end *end,
+                      const struct decision *decision)
+{
+        unsigned code = code_of_end(end, decision);
+        const char *reason = task_reason_word(decision->reason);
+
+        for (size_t i = 0; i < spec->n_retry_on; i++) {
+                const char *word = spec->retry_on[i];
+
+                if ((code != 0 && retry_word_code(word) == code) || strcmp(word, reason) == 0 ||
+                    (decision->status == TASK_STATUS_TIMEOUT && strcmp(word, "timeout") == 0) ||
+                    (decision->status == TASK_STATUS_FAILED && end->has_exit_signal &&
+                     strcmp(word, task_reason_word(TASK_REASON_SIGNAL)) == 0))
+                        return true;
+        }
+        return spec->n_retry_on == 0;
+}
+
 struct decision retry_after_end(const struct rec_job_spec *spec, const struct rec_task_end *end,
                                 uint32_t tries)
 {
         struct decision decision = verdict(spec, end);
 
         decision.again = decision.status != TASK_STATUS_SUCCEEDED && !spec->at_most_once &&
-                         (decision.status == TASK_STATUS_CANCELLED || tries <= spec->retries);
+                         (decision.status == TASK_STATUS_CANCELLED ||
+                          (tries <= spec->retries && is_listed(spec, end, &decision)));
         return decision;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/entries.h"
+#include "proto/retry_word.h"
 
 static const struct type_args {
         enum task_type type;
@@ -86,13 +87,30 @@ static int check_texts(const struct rec_job_spec *spec, struct err *err)
         return 0;
 }
 
+static int check_failure(const struct rec_job_spec *spec, struct err *err)
+{
+        for (size_t i = 0; i < spec->n_retry_on; i++) {
+                if (!retry_word_is_valid(spec->retry_on[i]))
+                        return err_set(
+                                err, ERR_BAD_FIELD,
+                                "retry_on: neither a code 1 to 255 nor a word such as signal, timeout, "
+                                "oom, launch");
+        }
+        if (spec->has_max_fails && spec->has_max_fails_percent)
+                return err_set(err, ERR_BAD_FIELD, "max_fails and max_fails_percent exclude each other");
+        if (spec->has_warn_signal != spec->has_warn_ms || (spec->has_warn_signal && !spec->has_time_ms))
+                return err_set(err, ERR_BAD_FIELD, "warn_signal, warn_ms and time_ms go together");
+        return 0;
+}
+
 int spec_check(const struct rec_job_spec *spec, struct err *err)
 {
         if (spec->has_entries != spec->has_entries_per_chunk)
                 return err_set(err, ERR_BAD_FIELD, "entries and entries_per_chunk go together");
         if (spec->has_entries && spec->n_array > 0)
                 return err_set(err, ERR_BAD_FIELD, "entries and array exclude each other");
-        if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_inputs(spec, err) < 0)
+        if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_inputs(spec, err) < 0 ||
+            check_failure(spec, err) < 0)
                 return -1;
         return check_texts(spec, err);
 }

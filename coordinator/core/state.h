@@ -56,6 +56,7 @@ struct lease {
         uint16_t attempt, tries, crashes;
         bool unsent; /* at most once: waits for its attempt to be durable */
         int64_t started_us; /* wall; when the first of them started; 0: none has said so */
+        int64_t granted_us; /* wall; or adopted */
         struct entry_texts *texts; /* entries of its tasks, until they are told */
         struct session_id told_in; /* the connection on which it was granted or named */
         struct spans *kept; /* while its worker says ready: what he still holds of it */
@@ -243,6 +244,7 @@ struct worker {
         struct lease **draft; /* granted in this step, not yet told */
         size_t n_draft, cap_draft, draft_bytes;
         struct worker *draft_next;
+        uint64_t asked_job, asked_event; /* of the last take-back: abort.c */
         UT_hash_handle hh; /* by id */
         UT_hash_handle hh_session;
 };

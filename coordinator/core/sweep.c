@@ -47,6 +47,8 @@ uint64_t sweep_some(struct core *core, struct job *job, const struct spans *whic
 {
         uint64_t before = job->sweep.count;
 
+        if (job->ending != 0) /* it has everything already, with a status of its own */
+                return 0;
         job->sweep_status = TASK_STATUS_CANCELLED;
         job->sweep_reason = TASK_REASON_CANCELLED;
         for (size_t i = which->head; i < which->n; i++) {

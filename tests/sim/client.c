@@ -85,6 +85,25 @@ static const struct sim_submission *any_known(struct sim *sim, const struct sim_
         return one && one->job != 0 ? one : NULL;
 }
 
+static void failure_options(struct sim *sim, struct rec_job_spec *spec)
+{
+        static const char *words[] = { "2", "oom", "timeout" };
+
+        if (sim_below(sim, 3) == 0) {
+                spec->retries = sim_below(sim, 3);
+                spec->has_retries = true;
+                spec->retry_on = words;
+                spec->n_retry_on = sim_below(sim, 4);
+        }
+        if (sim_below(sim, 6) == 0) {
+                spec->max_fails = sim_below(sim, 3);
+                spec->has_max_fails = true;
+        } else if (sim_below(sim, 12) == 0) {
+                spec->max_fails_percent = sim_below(sim, 40);
+                spec->has_max_fails_percent = true;
+        }
+}
+
 static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client,
                                       struct sim_submission *submission)
 {
@@ -96,10 +115,7 @@ static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client
         big_or_small(sim, &spec, parts);
         if (sim_below(sim, 8) == 0)
                 entries(sim, submission, &spec);
-        if (sim_below(sim, 3) == 0) {
-                spec.retries = sim_below(sim, 3);
-                spec.has_retries = true;
-        }
+        failure_options(sim, &spec);
         if (sim_below(sim, 4) == 0) {
                 spec.crash_limit = 1 + sim_below(sim, 2);
                 spec.has_crash_limit = true;

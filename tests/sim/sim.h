@@ -115,6 +115,7 @@ struct sim_task {
         uint64_t job, index, epoch, attempt, nonce;
         bool once;
         bool running, reported, ended, stopped, given_back;
+        bool wanted_back; /* by take-back: given back if it has not started */
         bool streamed, stream_kept; /* a chunk of output went ahead by `store` */
         uint64_t store_id;
         int64_t started_us, ends_us;

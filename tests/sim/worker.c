@@ -172,7 +172,7 @@ static void start_tasks(struct sim *sim, struct sim_worker *worker)
 
                 if (busy >= worker->slots)
                         break;
-                if (task->running || task->ended || task->given_back || task->stopped)
+                if (task->running || task->ended || task->given_back || task->stopped || task->wanted_back)
                         continue;
                 task->running = true;
                 task->started_us = sim->mono_us;
@@ -343,7 +343,7 @@ static void say_finished(struct sim *sim, struct sim_worker *worker)
 
         DL_FOREACH (worker->tasks, task) {
                 bool give_back = !task->running && !task->ended && !task->given_back && !task->stopped &&
-                                 sim_below(sim, 200) == 0;
+                                 (task->wanted_back || sim_below(sim, 200) == 0);
 
                 if (report->n == 16)
                         break;
@@ -460,6 +460,16 @@ static void on_stop(struct sim_worker *worker, const struct msg_stop *stop)
         }
 }
 
+static void on_take_back(struct sim_worker *worker, const struct msg_take_back *take_back)
+{
+        struct sim_task *task;
+
+        DL_FOREACH (worker->tasks, task) {
+                if (!take_back->has_job || take_back->job == task->job)
+                        task->wanted_back = true;
+        }
+}
+
 static void on_recorded(struct sim_worker *worker, uint64_t re)
 {
         struct sim_task *task, *next;
@@ -497,6 +507,8 @@ void sim_worker_receive(struct sim *sim, struct sim_worker *worker, struct msg *
                 on_run(sim, worker, &msg->u.run);
         } else if (msg->kind == MSG_stop) {
                 on_stop(worker, &msg->u.stop);
+        } else if (msg->kind == MSG_take_back) {
+                on_take_back(worker, &msg->u.take_back);
         } else if (msg->kind == MSG_recorded) {
                 on_recorded(worker, msg->re);
         } else if (msg->kind == MSG_kept) {

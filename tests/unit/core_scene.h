@@ -46,6 +46,7 @@ struct scene {
         struct store_worker workers[16];
         size_t n_workers;
         size_t n_events, n_attempts, n_data, n_visible;
+        struct store_attempt attempts[64]; /* the first of them */
         char last_event[32];
         char last_detail[256];
         uint64_t last_event_index; /* 0: it has none */
@@ -58,6 +59,7 @@ struct scene {
         struct msg *last[256]; /* the last message to a session; owned */
         unsigned n_said[256];
         unsigned n_stops;
+        unsigned n_take_backs;
         enum task_reason stop_reason;
         struct job_id loads[8];
         bool load_is_round[8];
@@ -258,6 +260,8 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
                          op->u.event.detail ? op->u.event.detail : "");
                 s->last_event_index = op->u.event.has_index ? op->u.event.index : 0;
         }
+        if (op->kind == STORE_ATTEMPT && s->n_attempts < ARRAY_LEN(s->attempts))
+                s->attempts[s->n_attempts] = op->u.attempt;
         s->n_attempts += op->kind == STORE_ATTEMPT;
         s->n_data += op->kind == STORE_DATA;
         s->n_visible += op->kind == STORE_VISIBLE;
@@ -302,6 +306,7 @@ static inline void scene_hear(struct scene *s, struct effect *effect)
         CU_ASSERT_FATAL(msg != NULL);
         if (msg->kind == MSG_run)
                 scene_hear_run(s, (unsigned)session - 100, &msg->u.run);
+        s->n_take_backs += msg->kind == MSG_take_back;
         if (msg->kind == MSG_stop) {
                 s->n_stops++;
                 s->stop_reason = msg->u.stop.reason;

@@ -274,6 +274,73 @@ static void time_that_is_up_stops_a_task_and_ends_it_timeout(void)
         scene_end(&s);
 }
 
+static void a_warning_comes_before_the_time_limit_once(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+        struct wtask *task;
+
+        scene_grant(&s, 1,
+                    "{\"type\":\"command\",\"args\":[\"x\"],\"time_ms\":200,\"warn_signal\":10,"
+                    "\"warn_ms\":50}",
+                    1, 1, "");
+        task = started(&s, 0);
+        pass(&s, 149 * MS);
+        said(&s, MSG_started);
+        CU_ASSERT_EQUAL(count(&s, WEFFECT_SIGNAL), 0);
+        CU_ASSERT_EQUAL(wcore_next_deadline_us(s.core), s.now_us + 1 * MS);
+        pass(&s, 1 * MS);
+        CU_ASSERT_EQUAL_FATAL(count(&s, WEFFECT_SIGNAL), 1);
+        CU_ASSERT_EQUAL(nth(&s, WEFFECT_SIGNAL, 0)->u.task.signal, 10);
+        CU_ASSERT_PTR_EQUAL(nth(&s, WEFFECT_SIGNAL, 0)->u.task.task, task);
+        CU_ASSERT_EQUAL(wcore_next_deadline_us(s.core), s.now_us + 50 * MS);
+        pass(&s, 49 * MS);
+        CU_ASSERT_EQUAL(count(&s, WEFFECT_SIGNAL), 0);
+        pass(&s, 1 * MS);
+        CU_ASSERT_EQUAL(count(&s, WEFFECT_STOP), 1);
+        end_task(&s, task, &(struct wend){ .how = WEND_EXITED, .code = 0 });
+        CU_ASSERT_EQUAL(said(&s, MSG_finished)->u.finished.ends[0].status, END_STATUS_TIMEOUT);
+        scene_end(&s);
+}
+
+/* Longer than the limit itself, as `jobctl set time=` may make it: at once. */
+static void a_warning_that_is_due_at_the_start_comes_then(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+
+        scene_grant(&s, 1,
+                    "{\"type\":\"command\",\"args\":[\"x\"],\"time_ms\":200,\"warn_signal\":10,"
+                    "\"warn_ms\":300}",
+                    1, 1, "");
+        pass(&s, 0);
+        CU_ASSERT_EQUAL(count(&s, WEFFECT_SIGNAL), 1);
+        scene_end(&s);
+}
+
+static void take_back_of_one_job_leaves_the_others(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+        struct msg *msg;
+
+        scene_grant(&s, 1, COMMAND, 1, 4, "");
+        scene_grant(&s, 2, COMMAND, 1, 3, "");
+        scene_grant(&s, 1, NULL, 8, 9, "");
+        CU_ASSERT_EQUAL(wcore_numbers(s.core).unstarted, 7);
+        scene_hear(&s,
+                   "{\"v\":1,\"type\":\"TaskRequest\",\"op\":\"take-back\",\"id\":2,\"n\":1000,\"job\":1}",
+                   NULL, 0);
+        CU_ASSERT_EQUAL(wcore_numbers(s.core).unstarted, 3);
+        CU_ASSERT_EQUAL(wcore_numbers(s.core).running, 2);
+        pass(&s, 10 * MS);
+        msg = said(&s, MSG_finished);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
+        CU_ASSERT_EQUAL_FATAL(msg->u.finished.n_ends, 2);
+        for (size_t i = 0; i < 2; i++) {
+                CU_ASSERT_EQUAL(msg->u.finished.ends[i].job, 1);
+                CU_ASSERT_EQUAL(msg->u.finished.ends[i].status, END_STATUS_RETURNED);
+        }
+        scene_end(&s);
+}
+
 static void result_and_output_ride_in_the_body_in_order(void)
 {
         struct worker_scene s = scene_begin(&two_slots);
@@ -1016,6 +1083,8 @@ UNIT_MAIN("worker core", TEST(ready_comes_first_and_nothing_before_resume),
           TEST(work_fetched_ahead_of_long_tasks_is_given_back),
           TEST(a_long_task_says_started_once_and_a_short_one_never),
           TEST(time_that_is_up_stops_a_task_and_ends_it_timeout),
+          TEST(a_warning_comes_before_the_time_limit_once),
+          TEST(a_warning_that_is_due_at_the_start_comes_then), TEST(take_back_of_one_job_leaves_the_others),
           TEST(result_and_output_ride_in_the_body_in_order),
           TEST(what_is_not_recorded_is_named_and_sent_again_on_a_new_connection),
           TEST(resume_that_asks_for_ready_gets_it), TEST(ready_fits_its_frame_however_much_is_held),

@@ -180,9 +180,22 @@ static void start_group(struct wcore *core, struct wlease *lease, struct weffect
         }
 }
 
+void core_set_limits(struct wcore *core, struct wtask *task)
+{
+        const struct rec_job_spec *spec = wtask_spec(task);
+
+        if (!spec->has_time_ms)
+                return;
+        task->limit_at_us = task->started_us + (int64_t)spec->time_ms * US_PER_MS;
+        core->limit_at_us = MIN(core->limit_at_us, task->limit_at_us);
+        if (!spec->has_warn_signal)
+                return;
+        task->warn_at_us = MAX(task->limit_at_us - (int64_t)spec->warn_ms * US_PER_MS, task->started_us);
+        core->limit_at_us = MIN(core->limit_at_us, task->warn_at_us);
+}
+
 static void start_task(struct wcore *core, int64_t now_us, struct wlease *lease, struct weffects *out)
 {
-        const struct rec_job_spec *spec = &lease->job->box->spec;
         struct wtask *task = xcalloc(1, sizeof(*task));
         struct range range;
 
@@ -197,10 +210,7 @@ static void start_task(struct wcore *core, int64_t now_us, struct wlease *lease,
         DL_APPEND(core->running, task);
         if (!core->unsaid)
                 core->unsaid = task;
-        if (spec->has_time_ms) {
-                task->limit_at_us = now_us + (int64_t)spec->time_ms * US_PER_MS;
-                core->limit_at_us = MIN(core->limit_at_us, task->limit_at_us);
-        }
+        core_set_limits(core, task);
         effect_add(out, WEFFECT_START)->u.task.task = task;
 }
 
@@ -284,24 +294,28 @@ void core_stop_all(struct wcore *core, int64_t now_us, enum wstop stop, enum tas
 {
         struct wtask *task;
 
-        core_give_back(core, now_us, UINT64_MAX, out);
+        core_give_back(core, now_us, 0, UINT64_MAX, out);
         DL_FOREACH (core->running, task)
                 if (task->stop == WSTOP_NONE)
                         core_stop_task(task, stop, reason, out);
 }
 
 /* From the back of the queue: what would have started last. */
-void core_give_back(struct wcore *core, int64_t now_us, uint64_t n_tasks, struct weffects *out)
+void core_give_back(struct wcore *core, int64_t now_us, uint64_t job, uint64_t n_tasks, struct weffects *out)
 {
-        while (n_tasks && core->queue) {
-                struct wlease *lease = core->queue->prev;
+        struct wlease *lease = core->queue ? core->queue->prev : NULL;
+
+        while (n_tasks && lease) {
+                struct wlease *before = lease == core->queue ? NULL : lease->prev;
                 struct range range;
 
-                if (!lease_take_last(core, lease, &range, n_tasks))
-                        return;
-                n_tasks -= range.hi - range.lo + 1;
-                end_unstarted(core, now_us, lease, range, END_STATUS_RETURNED, TASK_REASON_RETURNED);
+                while (n_tasks && (job == 0 || lease->job->id == job) &&
+                       lease_take_last(core, lease, &range, n_tasks)) {
+                        n_tasks -= range.hi - range.lo + 1;
+                        end_unstarted(core, now_us, lease, range, END_STATUS_RETURNED, TASK_REASON_RETURNED);
+                }
                 lease_settle(core, lease, out);
+                lease = before;
         }
         note_idle(core, now_us);
 }
@@ -314,7 +328,7 @@ void core_start_drain(struct wcore *core, int64_t now_us, struct weffects *out)
         core->drain_at_us = now_us;
         core->window = 0;
         core->heartbeat_at_us = now_us; /* says so */
-        core_give_back(core, now_us, UINT64_MAX, out);
+        core_give_back(core, now_us, 0, UINT64_MAX, out);
 }
 
 static int64_t longest_grace_us(const struct wcore *core)
@@ -347,6 +361,20 @@ void wcore_on_drain(struct wcore *core, int64_t now_us, struct weffects *out)
 }
 
 /* ------------------------------------------------------------------ time */
+static void sooner(int64_t *at, int64_t other)
+{
+        *at = MIN(*at, other);
+}
+
+static void warn(struct wtask *task, struct weffects *out)
+{
+        struct weffect *effect = effect_add(out, WEFFECT_SIGNAL);
+
+        effect->u.task.task = task;
+        effect->u.task.signal = (int)wtask_spec(task)->warn_signal;
+        task->warn_at_us = 0;
+}
+
 static void tick_limits(struct wcore *core, int64_t now_us, struct weffects *out)
 {
         struct wtask *task;
@@ -357,10 +385,13 @@ static void tick_limits(struct wcore *core, int64_t now_us, struct weffects *out
         DL_FOREACH (core->running, task) {
                 if (!task->limit_at_us || task->stop != WSTOP_NONE)
                         continue;
-                if (task->limit_at_us <= now_us)
+                if (task->limit_at_us <= now_us) {
                         core_stop_task(task, WSTOP_LIMIT, TASK_REASON_TIME_LIMIT, out);
-                else
-                        core->limit_at_us = MIN(core->limit_at_us, task->limit_at_us);
+                        continue;
+                }
+                if (task->warn_at_us && task->warn_at_us <= now_us)
+                        warn(task, out);
+                sooner(&core->limit_at_us, task->warn_at_us ? task->warn_at_us : task->limit_at_us);
         }
 }
 
@@ -434,7 +465,7 @@ static void tick_ahead(struct wcore *core, int64_t now_us, struct weffects *out)
         window_update(core, now_us);
         allowed = core->window > busy ? core->window - busy : 0;
         if (core->unstarted_cpus > allowed)
-                core_give_back(core, now_us, MIN(core->unstarted_cpus - allowed, core->n_unstarted), out);
+                core_give_back(core, now_us, 0, MIN(core->unstarted_cpus - allowed, core->n_unstarted), out);
 }
 
 void wcore_on_tick(struct wcore *core, int64_t now_us, struct weffects *out)
@@ -445,11 +476,6 @@ void wcore_on_tick(struct wcore *core, int64_t now_us, struct weffects *out)
         tick_ahead(core, now_us, out);
         tick_drain(core, now_us, out);
         core_dispatch(core, now_us, out);
-}
-
-static void sooner(int64_t *at, int64_t other)
-{
-        *at = MIN(*at, other);
 }
 
 static int64_t batches_deadline(const struct wcore *core)

@@ -63,7 +63,7 @@ static void on_run(struct wcore *core, int64_t now_us, struct msg **take_msg, st
                 core_greet(core, now_us + BACK_OFF_US);
         }
         if (core->draining || core->paused)
-                core_give_back(core, now_us, UINT64_MAX, out);
+                core_give_back(core, now_us, 0, UINT64_MAX, out);
         core_dispatch(core, now_us, out);
 }
 
@@ -134,10 +134,8 @@ static void on_limits(struct wcore *core, const struct msg_limits *limits)
                 job->box->spec.time_ms = limits->jobs[i].time_ms;
                 job->box->spec.has_time_ms = true;
                 DL_FOREACH (core->running, task) {
-                        if (task->lease->job != job)
-                                continue;
-                        task->limit_at_us = task->started_us + (int64_t)limits->jobs[i].time_ms * US_PER_MS;
-                        core->limit_at_us = MIN(core->limit_at_us, task->limit_at_us);
+                        if (task->lease->job == job)
+                                core_set_limits(core, task);
                 }
         }
 }
@@ -148,7 +146,7 @@ static void on_order(struct wcore *core, int64_t now_us, enum worker_order order
         case WORKER_ORDER_DRAIN:
                 core_note(out, false, "pauses: told to drain", "");
                 core->paused = true;
-                core_give_back(core, now_us, UINT64_MAX, out);
+                core_give_back(core, now_us, 0, UINT64_MAX, out);
                 break;
         case WORKER_ORDER_RESUME:
                 core_note(out, false, "goes on: told to resume", "");
@@ -343,7 +341,7 @@ void wcore_on_message(struct wcore *core, int64_t now_us, struct msg **take_msg,
         else if (msg->kind == MSG_send_signal)
                 on_signal(core, &msg->u.send_signal, out);
         else if (msg->kind == MSG_take_back)
-                core_give_back(core, now_us, msg->u.take_back.n, out);
+                core_give_back(core, now_us, msg->u.take_back.job, msg->u.take_back.n, out);
         else if (msg->kind == MSG_limits)
                 on_limits(core, &msg->u.limits);
         else if (msg->kind == MSG_order)

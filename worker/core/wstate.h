@@ -135,7 +135,7 @@ struct wcore {
         struct wtask *running;
         struct wtask *unsaid; /* the oldest running task whose start is not said */
         uint64_t n_running, free_slots;
-        int64_t limit_at_us; /* not after the earliest time limit of a running task; INT64_MAX: none */
+        int64_t limit_at_us; /* not after the earliest warning or time limit of a running task; INT64_MAX: none */
 
         struct wbatch *open; /* gathering; NULL: nothing */
         int64_t open_due_us;
@@ -170,8 +170,10 @@ struct weffect *effect_add(struct weffects *out, enum weffect_kind kind);
 void core_exit(struct wcore *core, struct weffects *out, int code, const char *text);
 void core_greet(struct wcore *core, int64_t at_us); /* say ready (again); what is unanswered goes out again */
 void core_dispatch(struct wcore *core, int64_t now_us, struct weffects *out);
+void core_set_limits(struct wcore *core, struct wtask *task); /* as the job's description says now */
 void core_stop_task(struct wtask *task, enum wstop stop, enum task_reason reason, struct weffects *out);
-void core_give_back(struct wcore *core, int64_t now_us, uint64_t n_tasks, struct weffects *out);
+/* At most n_tasks; job: only of this job, 0: of any. */
+void core_give_back(struct wcore *core, int64_t now_us, uint64_t job, uint64_t n_tasks, struct weffects *out);
 void core_start_drain(struct wcore *core, int64_t now_us, struct weffects *out);
 void core_stop_all(struct wcore *core, int64_t now_us, enum wstop stop, enum task_reason reason,
                    struct weffects *out);

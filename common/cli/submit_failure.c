@@ -1,0 +1,198 @@
+/* What becomes of tasks that fail or run too long: --retry-on, --max-fails, --warn. Each text is checked while the command
+ * line is parsed, so that a wrong one is named with its option, and read again here. */
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/signame.h"
+#include "base/xalloc.h"
+#include "cli/submit.h"
+#include "proto/retry_word.h"
+
+#define RETRY_ON_MAX 64 /* words; of messages.def */
+
+/* 0 … max in digits, and the end; -1: something else. */
+static int64_t read_count(const char *text, int64_t max)
+{
+        int64_t n = 0;
+
+        for (const char *p = text; *p; p++) {
+                if (*p < '0' || *p > '9')
+                        return -1;
+                n = n * 10 + (*p - '0');
+                if (n > max)
+                        return -1;
+        }
+        return *text ? n : -1;
+}
+
+/* --- --retry-on ------------------------------------------------------------------------------------------------ */
+
+/* The word as it is sent: a signal by name is the code that a shell would show. NULL: none. Caller frees. */
+static char *retry_word(const char *word)
+{
+        int signal = strncmp(word, "SIG", 3) == 0 ? signame_parse(word) : 0;
+
+        if (signal > 0)
+                return xasprintf("%d", 128 + signal);
+        return retry_word_is_valid(word) ? xstrdup(word) : NULL;
+}
+
+/* Calls `take` (if any) with each word of the list. */
+static int each_retry_word(const char *text, void (*take)(struct submit *submit, char *take_word),
+                           struct submit *submit, struct err *err)
+{
+        size_t n_words = 0;
+
+        for (const char *p = text;; p++) {
+                size_t n = strcspn(p, ",");
+                CLEANUP_WITH(xfree) char *typed = xstrndup(p, n);
+                CLEANUP_WITH(xfree) char *word = retry_word(typed);
+
+                if (!word)
+                        return err_set(err, ERR_USAGE,
+                                       "'%.80s': '%.80s' is no exit code 1 … 255, no signal such as SIGSEGV "
+                                       "and none "
+                                       "of signal, timeout, oom, launch, exit-code, bad-result, no-space",
+                                       text, typed);
+                if (++n_words > RETRY_ON_MAX)
+                        return err_set(err, ERR_USAGE, "more than %d words", RETRY_ON_MAX);
+                if (take)
+                        take(submit, STEAL(word));
+                p += n;
+                if (!*p)
+                        return 0;
+        }
+}
+
+int submit_parse_retry_on(const struct opt *opt UNUSED, const char *text, int64_t *ret_number,
+                          struct err *err)
+{
+        *ret_number = 0;
+        return each_retry_word(text, NULL, NULL, err);
+}
+
+static void add_retry_word(struct submit *submit, char *take_word)
+{
+        texts_add(&submit->retry_on, submit_own(submit, take_word));
+}
+
+static int retry_on_of_spec(struct submit *submit, struct err *err)
+{
+        const char *text = opts_text(submit->opts, "retry-on");
+
+        if (!text)
+                return 0;
+        if (each_retry_word(text, add_retry_word, submit, err) < 0)
+                return -1;
+        submit->spec.retry_on = submit->retry_on.list;
+        submit->spec.n_retry_on = submit->retry_on.n;
+        if (!submit->spec.retries)
+                cli_note(submit->cli,
+                         "--retry-on does nothing without --retries; example: --retries 3 --retry-on 75");
+        return 0;
+}
+
+/* --- --max-fails ----------------------------------------------------------------------------------------------- */
+static int read_max_fails(const char *text, uint64_t *ret_n, bool *ret_percent, struct err *err)
+{
+        size_t n = strlen(text);
+        bool percent = n > 0 && text[n - 1] == '%';
+        CLEANUP_WITH(xfree) char *digits = xstrndup(text, n - percent);
+        int64_t count = read_count(digits, percent ? 100 : 10000000);
+
+        if (count < 0)
+                return err_set(
+                        err, ERR_USAGE,
+                        "'%.80s' is neither a number of tasks 0 … 10000000 nor a part of them 0%% … 100%%",
+                        text);
+        *ret_n = (uint64_t)count;
+        *ret_percent = percent;
+        return 0;
+}
+
+int submit_parse_max_fails(const struct opt *opt UNUSED, const char *text, int64_t *ret_number,
+                           struct err *err)
+{
+        uint64_t n;
+        bool percent;
+
+        *ret_number = 0;
+        return read_max_fails(text, &n, &percent, err);
+}
+
+static int max_fails_of_spec(struct submit *submit, struct err *err)
+{
+        struct rec_job_spec *spec = &submit->spec;
+        const char *text = opts_text(submit->opts, "max-fails");
+        uint64_t n;
+        bool percent;
+
+        if (!text)
+                return 0;
+        if (read_max_fails(text, &n, &percent, err) < 0)
+                return -1;
+        *(percent ? &spec->max_fails_percent : &spec->max_fails) = n;
+        *(percent ? &spec->has_max_fails_percent : &spec->has_max_fails) = true;
+        return 0;
+}
+
+/* --- --warn ---------------------------------------------------------------------------------------------------- */
+
+/* SIG@T */
+static int read_warn(const char *text, uint64_t *ret_signal, uint64_t *ret_ms, struct err *err)
+{
+        const char *at = strchr(text, '@');
+        CLEANUP_WITH(xfree) char *word = xstrndup(text, at ? (size_t)(at - text) : strlen(text));
+        int signal = signame_parse(word);
+        int64_t ms;
+
+        if (!at)
+                return err_set(err, ERR_USAGE, "'%.80s' is not SIGNAL@TIME, such as USR1@60s", text);
+        if (signal == 0)
+                return err_set(err, ERR_USAGE, "'%.40s' is no signal", word);
+        if (duration_parse(at + 1, &ms, err) < 0) {
+                if (err)
+                        err->code = ERR_USAGE;
+                return err_wrap(err, "'%.80s'", text);
+        }
+        *ret_signal = (uint64_t)signal;
+        *ret_ms = (uint64_t)ms;
+        return 0;
+}
+
+int submit_parse_warn(const struct opt *opt UNUSED, const char *text, int64_t *ret_number, struct err *err)
+{
+        uint64_t signal, ms;
+
+        *ret_number = 0;
+        return read_warn(text, &signal, &ms, err);
+}
+
+static int warn_of_spec(struct submit *submit, struct err *err)
+{
+        struct rec_job_spec *spec = &submit->spec;
+        const char *text = opts_text(submit->opts, "warn");
+
+        if (!text)
+                return 0;
+        if (read_warn(text, &spec->warn_signal, &spec->warn_ms, err) < 0)
+                return -1;
+        spec->has_warn_signal = spec->has_warn_ms = true;
+        if (!spec->has_time_ms)
+                return err_set(err, ERR_USAGE,
+                               "--warn: goes with a run limit; example: --time 1h --warn USR1@60s");
+        if (spec->warn_ms >= spec->time_ms)
+                return err_set(
+                        err, ERR_USAGE,
+                        "--warn: '%.80s' is not before the end of --time %.80s; example: --time 1h --warn "
+                        "USR1@60s",
+                        strchr(text, '@') + 1, opts_text(submit->opts, "time"));
+        return 0;
+}
+
+int submit_failure(struct submit *submit, struct err *err)
+{
+        if (retry_on_of_spec(submit, err) < 0 || max_fails_of_spec(submit, err) < 0)
+                return -1;
+        return warn_of_spec(submit, err);
+}
