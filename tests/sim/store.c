@@ -648,7 +648,7 @@ void sim_store_answer_load(struct sim *sim, struct job_id id, bool round, uint32
                 event.u.entries.chunk = chunk;
                 event.u.entries.bytes = job ? (const uint8_t *)job->chunks[chunk].bytes : NULL;
                 event.u.entries.n_bytes = job ? job->chunks[chunk].n : 0;
-                if (sim_below(sim, 30) == 0)
+                if (sim_below(sim, 10) == 0)
                         event.u.entries.bytes = NULL; /* damaged */
                 sim_shell_event(sim, &event);
                 return;
