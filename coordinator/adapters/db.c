@@ -249,6 +249,7 @@ void db_close(struct db *db)
                 HASH_DEL(db->statements, stmt);
                 db_stmt_free(stmt);
         }
+        db_wholes_free(db);
         mysql_close(db->mysql);
         free(db);
 }

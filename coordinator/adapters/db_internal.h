@@ -19,9 +19,12 @@ struct db_stmt { /* prepared once a connection */
         UT_hash_handle hh;
 };
 
+struct db_whole;
+
 struct db {
         MYSQL *mysql;
         struct db_stmt *statements;
+        struct db_whole *wholes;
         unsigned error;
         char error_text[512];
 };
@@ -31,5 +34,6 @@ int db_fail(struct db *db, struct err *err, const char *what);
 int db_fail_stmt(struct db *db, MYSQL_STMT *stmt, struct err *err, const char *what);
 struct db_stmt *db_prepare(struct db *db, const char *name, struct err *err) MUST_CHECK;
 void db_stmt_free(struct db_stmt *stmt);
+void db_wholes_free(struct db *db); /* all of them */
 
 #endif

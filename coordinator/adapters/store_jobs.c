@@ -148,21 +148,21 @@ int store_job_chunk(struct store_writer *writer, struct db *db, const struct sto
         return store_row_added(writer, db, ROWS_CHUNK, err);
 }
 
-static int run_for_job(struct db *db, const char *statement, struct job_id job, uint64_t each,
-                       struct err *err)
+static int run_for_job(struct store_writer *writer, struct db *db, const char *statement, struct job_id job,
+                       uint64_t each, struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "job:u");
         db_put_u64(&args, job.n);
-        return store_write_now(db, statement, &args, each, err);
+        return store_write_now(writer, db, statement, &args, each, err);
 }
 
 int store_job_live(struct store_writer *writer, struct db *db, struct job_id job, struct err *err)
 {
         if (store_flush_upto(writer, db, ROWS_CHUNK, err) < 0)
                 return -1;
-        return run_for_job(db, "job_live", job, 1, err);
+        return run_for_job(writer, db, "job_live", job, 1, err);
 }
 
 int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job, struct err *err)
@@ -173,9 +173,9 @@ int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job
         if (store_writer_flush(writer, db, err) < 0)
                 return -1;
         for (size_t i = 0; i < ARRAY_LEN(PARTS); i++)
-                if (run_for_job(db, PARTS[i], job, 0, err) < 0)
+                if (run_for_job(writer, db, PARTS[i], job, 0, err) < 0)
                         return -1;
-        return run_for_job(db, "job_drop", job, 1, err);
+        return run_for_job(writer, db, "job_drop", job, 1, err);
 }
 
 int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job, struct principal_id owner,
@@ -200,5 +200,5 @@ int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job
         if (seal(writer->sealer, &key, &place, json.bytes, json.n, &args.bytes, err) < 0)
                 return -1;
         db_put_end(&args, begun);
-        return store_write_now(db, "job_spec", &args, 1, err);
+        return store_write_now(writer, db, "job_spec", &args, 1, err);
 }

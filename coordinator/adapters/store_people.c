@@ -13,7 +13,7 @@ int store_principal(struct db *db, const struct store_principal *principal, stru
         db_put_str(&args, principal->sql_hash);
         db_put_u64(&args, principal->drop_sql);
         db_put_i64(&args, principal->at_us);
-        return store_write_now(db, "principal", &args, 0, err);
+        return db_write(db, "principal", &args, NULL, err);
 }
 
 int store_key(struct db *db, const struct store_key *key, struct err *err)
@@ -28,7 +28,7 @@ int store_key(struct db *db, const struct store_key *key, struct err *err)
         db_put_u64(&args, key->revoked);
         db_put_i64(&args, key->expires_us);
         db_put_i64(&args, key->at_us);
-        return store_write_now(db, "key", &args, 0, err);
+        return db_write(db, "key", &args, NULL, err);
 }
 
 static int remove_role(struct db *db, uint32_t role, struct err *err)
@@ -40,7 +40,7 @@ static int remove_role(struct db *db, uint32_t role, struct err *err)
 
                 db_args_init(&args, "role:u");
                 db_put_u64(&args, role);
-                if (store_write_now(db, PARTS[i], &args, 0, err) < 0)
+                if (db_write(db, PARTS[i], &args, NULL, err) < 0)
                         return -1;
         }
         return 0;
@@ -55,7 +55,7 @@ int store_role(struct db *db, const struct store_role *role, struct err *err)
         db_args_init(&args, "role:u name:s");
         db_put_u64(&args, role->role);
         db_put_str(&args, role->name);
-        return store_write_now(db, "role", &args, 0, err);
+        return db_write(db, "role", &args, NULL, err);
 }
 
 int store_member(struct db *db, const struct store_member *member, struct err *err)
@@ -65,7 +65,7 @@ int store_member(struct db *db, const struct store_member *member, struct err *e
         db_args_init(&args, "role:u principal:u");
         db_put_u64(&args, member->role);
         db_put_u64(&args, member->principal.n);
-        return store_write_now(db, member->removed ? "member_rm" : "member", &args, 0, err);
+        return db_write(db, member->removed ? "member_rm" : "member", &args, NULL, err);
 }
 
 int store_grant(struct db *db, const struct store_grant *grant, struct err *err)
@@ -77,14 +77,14 @@ int store_grant(struct db *db, const struct store_grant *grant, struct err *err)
         db_put_str(&args, permission_word(grant->permission));
         db_put_u64(&args, grant->scope);
         db_put_str(&args, grant->type);
-        return store_write_now(db, grant->removed ? "grant_rm" : "grant", &args, 0, err);
+        return db_write(db, grant->removed ? "grant_rm" : "grant", &args, NULL, err);
 }
 
 int store_visible(struct db *db, struct err *err)
 {
-        if (store_write_now(db, "visible_clear", NULL, 0, err) < 0)
+        if (db_write(db, "visible_clear", NULL, NULL, err) < 0)
                 return -1;
-        return store_write_now(db, "visible_fill", NULL, 0, err);
+        return db_write(db, "visible_fill", NULL, NULL, err);
 }
 
 int store_queue(struct db *db, const struct store_queue *queue, struct err *err)
@@ -97,5 +97,5 @@ int store_queue(struct db *db, const struct store_queue *queue, struct err *err)
         db_put_u64(&args, queue->paused);
         db_put_u64(&args, queue->max_running);
         db_put_u64(&args, queue->weight);
-        return store_write_now(db, "queue", &args, 0, err);
+        return db_write(db, "queue", &args, NULL, err);
 }

@@ -1,7 +1,7 @@
 /* One batch as one transaction, and what becomes of it when something goes wrong.
  *
- * 1. A transaction begins by reading the epoch with a shared lock: another coordinator that has raised it, or is about
- *    to, and this one can never both commit. One that changes something notes its number in the same statement.
+ * 1. A transaction passes the fence (store_writer.h) before it writes anything: another coordinator that has raised the
+ *    epoch, or is about to, and this one can never both commit. A small one is a single statement, COMMIT and all.
  * 2. Any error rolls back everything, and the whole batch runs again: half a transaction never commits (after a lock
  *    wait timeout COMMIT alone would do that).
  * 3. A COMMIT that was not answered may have happened. Writers holds the number of the last batch that did: it is
@@ -26,7 +26,7 @@
 #define PAUSE_FIRST_MS 10
 #define PAUSE_MAX_MS 2000
 
-enum outcome { DONE, AGAIN, TAKEN, DOWN, UNKNOWN, FAILED };
+enum outcome { DONE, AGAIN, TAKEN, DOWN, FAILED };
 
 static bool is_question(const struct store_op *op)
 {
@@ -84,37 +84,6 @@ static void crash_points_after(struct content content)
                 FAILPOINT("coordinator.result.after_commit");
 }
 
-static int check_fence(struct store *store, struct err *err)
-{
-        uint64_t epoch = 0;
-
-        if (db_number(store->db, "fence", NULL, &epoch, err) < 0)
-                return -1;
-        if (epoch == store->epoch)
-                return 0;
-        return err_set(err, ERR_FENCED,
-                       "another coordinator has taken over (epoch %" PRIu64 ", ours is %" PRIu64 ")", epoch,
-                       store->epoch);
-}
-
-static void name_batch(struct db_args *args, const struct store *store, const struct store_batch *batch)
-{
-        db_args_init(args, "epoch:u batch:u");
-        db_put_u64(args, store->epoch);
-        db_put_u64(args, batch->number);
-}
-
-static int begin(struct store *store, const struct store_batch *batch, struct err *err)
-{
-        CLEANUP_DB_ARGS struct db_args args = { 0 };
-        uint64_t n = 0;
-
-        name_batch(&args, store, batch);
-        if (db_write(store->db, "writer_put", &args, &n, err) < 0)
-                return -1;
-        return n > 0 ? 0 : check_fence(store, err);
-}
-
 /* Where the claims of a batch are looked up, those whose key is taken lose their jobs. */
 static void note_taken(struct store *store, const struct store_op *first, const struct store_op *last)
 {
@@ -159,17 +128,28 @@ static int write_one(struct store *store, bool asks, struct store_op **op, struc
         return 0;
 }
 
-static int write_all(struct store *store, struct store_batch *batch, struct content content, struct err *err)
+/* *ret_small: all of it is gathered and nothing written, store_writer_commit does the rest. */
+static int write_all(struct store *store, struct store_batch *batch, struct content content, bool *ret_small,
+                     struct err *err)
 {
+        struct store_writer *writer = &store->writer;
+
         store->n_taken = 0;
-        if (content.changes && begin(store, batch, err) < 0)
-                return -1;
-        if (!batch->first && check_fence(store, err) < 0) /* nothing: the question whether we still count */
-                return -1;
+        *ret_small = false;
+        if (!batch->first) /* nothing: the question whether we still count */
+                return store_fence_check(&writer->fence, store->db, err);
         for (struct store_op *op = batch->first; op; op = op->next)
                 if (write_one(store, content.asks, &op, err) < 0)
                         return -1;
-        return store_writer_flush(&store->writer, store->db, err);
+        if (!content.changes)
+                return 0;
+        if (store_writer_is_small(writer, store->db, ret_small, err) < 0)
+                return -1;
+        if (*ret_small)
+                return 0;
+        return store_fence_pass(&writer->fence, store->db, err) < 0
+                       ? -1
+                       : store_writer_flush(writer, store->db, err);
 }
 
 static enum outcome outcome_of(const struct store *store, const struct err *err)
@@ -187,39 +167,71 @@ static enum outcome outcome_of(const struct store *store, const struct err *err)
         return FAILED;
 }
 
-static enum outcome run_once(struct store *store, struct store_batch *batch, struct content content,
-                             struct err *err)
+static enum outcome give_up(struct store *store, struct content content, struct err *err)
 {
-        store_writer_reset(&store->writer);
-        if (write_all(store, batch, content, err) < 0) {
-                enum outcome outcome = outcome_of(store, err);
+        enum outcome outcome = outcome_of(store, err);
 
-                if (outcome == FAILED && err->code == ERR_INTERNAL && db_errno(store->db) == ER_DUP_ENTRY &&
-                    content.claims && !content.asks)
-                        outcome = TAKEN;
-                db_rollback(store->db);
-                return outcome;
-        }
+        if (outcome == FAILED && err->code == ERR_INTERNAL && db_errno(store->db) == ER_DUP_ENTRY &&
+            content.claims && !content.asks)
+                outcome = TAKEN;
+        db_rollback(store->db);
+        return outcome;
+}
+
+/* The COMMIT is within: where the connection died, or the server says that it is to be tried again, it is looked up
+ * whether it happened. */
+static enum outcome commit_small(struct store *store, struct content content, bool *ret_unknown,
+                                 struct err *err)
+{
+        enum outcome outcome;
+
+        if (store_writer_commit(&store->writer, store->db, err) == 0)
+                return DONE;
+        outcome = give_up(store, content, err);
+        *ret_unknown = outcome == AGAIN || outcome == DOWN;
+        return outcome;
+}
+
+static enum outcome commit(struct store *store, struct content content, bool *ret_unknown, struct err *err)
+{
+        if (db_commit(store->db, err) == 0)
+                return DONE;
+        *ret_unknown = content.changes;
+        return DOWN;
+}
+
+/* *ret_unknown: it is not known whether it committed. */
+static enum outcome run_once(struct store *store, struct store_batch *batch, struct content content,
+                             bool *ret_unknown, struct err *err)
+{
+        enum outcome outcome;
+        bool small;
+
+        store_writer_begin(&store->writer, store->epoch, batch->number);
+        if (write_all(store, batch, content, &small, err) < 0)
+                return give_up(store, content, err);
         if (!content.changes && batch->first) { /* the answers are there; nothing hangs on the COMMIT */
                 store->commit_late = true;
                 return DONE;
         }
         crash_points_before(content);
-        if (db_commit(store->db, err) < 0)
-                return content.changes ? UNKNOWN : DOWN;
-        crash_points_after(content);
-        return DONE;
+        outcome = small ? commit_small(store, content, ret_unknown, err)
+                        : commit(store, content, ret_unknown, err);
+        if (outcome == DONE)
+                crash_points_after(content);
+        return outcome;
 }
 
 /* Was this batch committed by the connection that died? Ends its own transaction. */
 static enum outcome look_back(struct store *store, const struct store_batch *batch, bool *ret_committed,
                               struct err *err)
 {
+        const struct store_fence fence = { .epoch = store->epoch, .batch = batch->number };
         CLEANUP_DB_ARGS struct db_args args = { 0 };
         enum outcome outcome = DONE;
         uint64_t n = 0;
 
-        name_batch(&args, store, batch);
+        store_fence_args(&fence, &args);
         if (db_number(store->db, "writer_find", &args, &n, err) < 0)
                 outcome = outcome_of(store, err);
         else
@@ -310,8 +322,7 @@ static enum outcome step(struct store *store, struct store_batch *batch, struct 
                 run->unknown = false;
         }
         if (!run->committed) {
-                outcome = run_once(store, batch, run->content, err);
-                run->unknown = outcome == UNKNOWN;
+                outcome = run_once(store, batch, run->content, &run->unknown, err);
                 run->committed = outcome == DONE;
                 if (outcome != DONE)
                         return outcome;
@@ -353,7 +364,6 @@ bool store_run(struct store *store, struct store_batch *batch)
                 case TAKEN: /* a claimed key was used before: now who has it */
                         run.content.asks = true;
                         break;
-                case UNKNOWN:
                 case DOWN:
                         disconnect(store);
                         pause_before(store, run.down++);

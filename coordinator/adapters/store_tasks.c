@@ -34,7 +34,8 @@ static int new_rows(struct store_writer *writer, struct db *db, const struct sto
         return store_row_added(writer, db, ROWS_TASK_NEW, err);
 }
 
-static int new_sequence(struct db *db, const struct store_tasks_new *tasks, uint64_t from, struct err *err)
+static int new_sequence(struct store_writer *writer, struct db *db, const struct store_tasks_new *tasks,
+                        uint64_t from, struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args = { 0 };
         uint64_t n = MIN(tasks->n - from, SEQUENCE_MAX);
@@ -46,7 +47,7 @@ static int new_sequence(struct db *db, const struct store_tasks_new *tasks, uint
         db_put_u64(&args, tasks->status);
         db_put_u64(&args, tasks->owner.n);
         db_put_u64(&args, n);
-        return store_write_now(db, "tasks_new", &args, n, err);
+        return store_write_now(writer, db, "tasks_new", &args, n, err);
 }
 
 int store_tasks_new(struct store_writer *writer, struct db *db, const struct store_tasks_new *tasks,
@@ -55,7 +56,7 @@ int store_tasks_new(struct store_writer *writer, struct db *db, const struct sto
         if (tasks->n < NEW_ROWS_LEAST)
                 return new_rows(writer, db, tasks, err);
         for (uint64_t from = 0; from < tasks->n; from += SEQUENCE_MAX)
-                if (new_sequence(db, tasks, from, err) < 0)
+                if (new_sequence(writer, db, tasks, from, err) < 0)
                         return -1;
         return 0;
 }
@@ -113,7 +114,7 @@ static int state_range(struct store_writer *writer, struct db *db, const struct 
         db_put_u64(&args, range->lo);
         db_put_u64(&args, range->hi);
         put_state(&args, state);
-        return store_write_now(db, "tasks_state", &args, range_size(range), err);
+        return store_write_now(writer, db, "tasks_state", &args, range_size(range), err);
 }
 
 int store_task_state(struct store_writer *writer, struct db *db, const struct store_task_state *state,
@@ -198,7 +199,7 @@ static int end_range(struct store_writer *writer, struct db *db, const struct st
         db_put_u64(&args, range->lo);
         db_put_u64(&args, range->hi);
         put_end(&args, end, 0);
-        return store_write_now(db, "tasks_end", &args, range_size(range), err);
+        return store_write_now(writer, db, "tasks_end", &args, range_size(range), err);
 }
 
 int store_task_end(struct store_writer *writer, struct db *db, const struct store_task_end *end,
@@ -251,8 +252,8 @@ int store_round(struct store_writer *writer, struct db *db, const struct store_r
                 db_put_u64(&args, round->job.n);
                 db_put_u64(&args, round->indexes[i].lo);
                 db_put_u64(&args, round->indexes[i].hi);
-                if (store_write_now(db, "round_keep", &args, 0, err) < 0 ||
-                    store_write_now(db, "round_open", &args, range_size(&round->indexes[i]), err) < 0)
+                if (store_write_now(writer, db, "round_keep", &args, 0, err) < 0 ||
+                    store_write_now(writer, db, "round_open", &args, range_size(&round->indexes[i]), err) < 0)
                         return -1;
         }
         return 0;

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "adapters/db_whole.h"
 #include "base/xalloc.h"
 
 struct rows_def {
@@ -56,8 +57,9 @@ struct store_slot *store_slot(struct store_writer *writer, struct job_id job)
         return slot;
 }
 
-void store_writer_reset(struct store_writer *writer)
+void store_writer_begin(struct store_writer *writer, uint64_t epoch, uint64_t batch)
 {
+        writer->fence = (struct store_fence){ .epoch = epoch, .batch = batch };
         for (size_t i = 0; i < ROWS_COUNT; i++)
                 db_args_clear(&writer->rows[i]);
         writer->n_ended = 0;
@@ -91,7 +93,8 @@ static int flush_rows(struct store_writer *writer, struct db *db, enum store_row
 
         if (n == 0)
                 return 0;
-        if (db_write(db, def->statement, rows, &matched, err) < 0)
+        if (store_fence_pass(&writer->fence, db, err) < 0 ||
+            db_write(db, def->statement, rows, &matched, err) < 0)
                 return -1;
         db_args_clear(rows);
         if (which == ROWS_TASK_END)
@@ -140,6 +143,55 @@ int store_writer_flush(struct store_writer *writer, struct db *db, struct err *e
         return store_flush_upto(writer, db, ROWS_COUNT - 1, err);
 }
 
+/* ------------------------------------------------------------------ little: all of it at once */
+
+/* The rows that were gathered, in their order, behind the fence. Returns how many parts. */
+static size_t list_parts(struct store_writer *writer, struct db_args *fence,
+                         struct db_part parts[ROWS_COUNT + 1])
+{
+        size_t n = 0;
+
+        parts[n++] = (struct db_part){ "writer_put", fence, DB_MATCH_SOME };
+        for (size_t i = 0; i < ROWS_COUNT; i++)
+                if (writer->rows[i].n_rows > 0)
+                        parts[n++] = (struct db_part){ DEFS[i].statement, &writer->rows[i],
+                                                       DEFS[i].each ? DEFS[i].each : DB_MATCH_ANY };
+        return n;
+}
+
+int store_writer_is_small(struct store_writer *writer, struct db *db, bool *ret_small, struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args fence = { 0 };
+        struct db_part parts[ROWS_COUNT + 1];
+
+        if (writer->n_fresh > DB_WHOLE_ROWS_MAX) {
+                *ret_small = false;
+                return 0;
+        }
+        if (writer->n_fresh && settle_jobs(writer, db, err) < 0)
+                return -1;
+        put_counts(writer);
+        store_fence_args(&writer->fence, &fence);
+        *ret_small = !writer->fence.passed && db_whole_fits(parts, list_parts(writer, &fence, parts));
+        return 0;
+}
+
+int store_writer_commit(struct store_writer *writer, struct db *db, struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args fence = { 0 };
+        struct db_part parts[ROWS_COUNT + 1];
+
+        store_fence_args(&writer->fence, &fence);
+        if (db_whole(db, parts, list_parts(writer, &fence, parts), err) == 0)
+                return 0;
+        if (db_errno(db) == DB_ERROR_MISMATCH)
+                return err_set(err, ERR_STALE, "%s: memory and database differ", db_error_text(db));
+        if (db_errno(db) == DB_ERROR_NONE_MATCHED && store_fence_check(&writer->fence, db, err) == 0)
+                return err_set(err, ERR_INTERNAL, "the fence let nobody pass");
+        return -1;
+}
+
+/* ------------------------------------------------------------------ */
 int store_row_added(struct store_writer *writer, struct db *db, enum store_rows rows, struct err *err)
 {
         if (db_args_weight(&writer->rows[rows]) < ROWS_WEIGHT_MAX)
@@ -161,12 +213,12 @@ int store_put_sealed(struct store_writer *writer, struct db *db, enum store_rows
         return 0;
 }
 
-int store_write_now(struct db *db, const char *statement, struct db_args *args, uint64_t each,
-                    struct err *err)
+int store_write_now(struct store_writer *writer, struct db *db, const char *statement, struct db_args *args,
+                    uint64_t each, struct err *err)
 {
         uint64_t matched = 0;
 
-        if (db_write(db, statement, args, &matched, err) < 0)
+        if (store_fence_pass(&writer->fence, db, err) < 0 || db_write(db, statement, args, &matched, err) < 0)
                 return -1;
         return each ? check_matched(statement, matched, each, err) : 0;
 }
@@ -208,7 +260,7 @@ static void put_counts(struct store_writer *writer)
 static int write_people(struct store_writer *writer, struct db *db, const struct store_op *op,
                         struct err *err)
 {
-        if (store_writer_flush(writer, db, err) < 0)
+        if (store_fence_pass(&writer->fence, db, err) < 0 || store_writer_flush(writer, db, err) < 0)
                 return -1;
         switch ((int)op->kind) { /* a part of the kinds; store_write names them all */
         case STORE_PRINCIPAL:

@@ -27,7 +27,20 @@ struct store_slot {
         UT_hash_handle hh;
 };
 
+/* A transaction that changes something begins with it, at the latest when the first of its rows is written: it reads the
+ * epoch with a shared lock, gives up if that has moved on, and notes the number of the batch. */
+struct store_fence {
+        uint64_t epoch, batch;
+        bool passed;
+};
+/* FENCED: another coordinator has taken over. */
+int store_fence_pass(struct store_fence *fence, struct db *db, struct err *err) MUST_CHECK;
+int store_fence_check(const struct store_fence *fence, struct db *db,
+                      struct err *err) MUST_CHECK; /* notes nothing */
+void store_fence_args(const struct store_fence *fence, struct db_args *args); /* epoch:u batch:u, one row */
+
 struct store_writer {
+        struct store_fence fence; /* of the transaction that is open */
         const struct keyring *keyring;
         struct sealer *sealer;
         struct store_keys *keys;
@@ -42,13 +55,18 @@ struct store_writer {
 
 void store_writer_init(struct store_writer *writer, const struct keyring *keyring);
 void store_writer_done(struct store_writer *writer);
-void store_writer_reset(
-        struct store_writer *writer); /* forgets what was gathered: the transaction was rolled back */
+/* A transaction begins; what an earlier one had gathered is forgotten. */
+void store_writer_begin(struct store_writer *writer, uint64_t epoch, uint64_t batch);
 
 /* One operation. STALE: the database does not hold what the core believes. */
 int store_write(struct store_writer *writer, struct db *db, struct store_op *op, struct err *err) MUST_CHECK;
 /* Everything gathered; before COMMIT. */
 int store_writer_flush(struct store_writer *writer, struct db *db, struct err *err) MUST_CHECK;
+/* Nothing was written yet, and what was gathered is little: store_writer_commit may do all of it. */
+int store_writer_is_small(struct store_writer *writer, struct db *db, bool *ret_small,
+                          struct err *err) MUST_CHECK;
+/* Fence, rows and COMMIT as one statement (db_whole). */
+int store_writer_commit(struct store_writer *writer, struct db *db, struct err *err) MUST_CHECK;
 
 /* ------------------------------------------------------------------ between the files of the writer */
 #define ROWS_WEIGHT_MAX                                                                                      \
@@ -65,8 +83,8 @@ int store_put_sealed(struct store_writer *writer, struct db *db, enum store_rows
                      const struct seal_place *place, const void *plain, size_t bytes,
                      struct err *err) MUST_CHECK;
 /* One row now; each: rows that must match, 0 not looked at. */
-int store_write_now(struct db *db, const char *statement, struct db_args *args, uint64_t each,
-                    struct err *err) MUST_CHECK;
+int store_write_now(struct store_writer *writer, struct db *db, const char *statement, struct db_args *args,
+                    uint64_t each, struct err *err) MUST_CHECK;
 
 int store_job_new(struct store_writer *writer, const struct store_job_new *job, struct err *err) MUST_CHECK;
 int store_job_chunk(struct store_writer *writer, struct db *db, const struct store_chunk *chunk,

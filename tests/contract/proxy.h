@@ -22,6 +22,10 @@ struct proxy {
         atomic_int cut; /* enum proxy_cut; back to CUT_NOTHING once it was done */
         atomic_int cuts; /* how many were */
         atomic_bool stop;
+        /* Of the connection that is served: statements that hold their COMMIT. */
+        bool prepares; /* the answer that comes next names one */
+        unsigned char holding[32][4];
+        unsigned n_holding;
 };
 
 static inline int proxy_socket(const char *path, bool listening)
@@ -41,10 +45,25 @@ static inline int proxy_socket(const char *path, bool listening)
         return fd;
 }
 
-/* A query packet: 3 bytes length, sequence 0, 0x03, text. */
-static inline bool proxy_is_commit(const char *bytes, ssize_t n)
+/* A packet: 3 bytes length, sequence 0; a query: 0x03, text; a statement to be run: 0x17, its number. */
+static inline bool proxy_is_commit(const struct proxy *proxy, const char *bytes, ssize_t n)
 {
+        for (unsigned i = 0; n > 9 && bytes[4] == 0x17 && i < proxy->n_holding; i++)
+                if (memcmp(bytes + 5, proxy->holding[i], 4) == 0)
+                        return true;
         return n == 11 && memcmp(bytes + 4, "\003COMMIT", 7) == 0;
+}
+
+/* To prepare: 0x16, text. Its answer: 0, the number. */
+static inline void proxy_note(struct proxy *proxy, const char *bytes, ssize_t n, bool from_client)
+{
+        if (from_client) { /* the first piece of a packet, at least */
+                if (n > 20 && bytes[4] == 0x16)
+                        proxy->prepares = memcmp(bytes + 5, "BEGIN NOT ATOMIC", 16) == 0;
+        } else if (proxy->prepares && n > 9 && proxy->n_holding < 32) {
+                memcpy(proxy->holding[proxy->n_holding++], bytes + 5, 4);
+                proxy->prepares = false;
+        }
 }
 
 static inline bool proxy_pass(struct proxy *proxy, int from, int to, bool from_client)
@@ -56,7 +75,8 @@ static inline bool proxy_pass(struct proxy *proxy, int from, int to, bool from_c
 
         if (n <= 0)
                 return false;
-        if (from_client && cut != CUT_NOTHING && proxy_is_commit(bytes, n)) {
+        proxy_note(proxy, bytes, n, from_client);
+        if (from_client && cut != CUT_NOTHING && proxy_is_commit(proxy, bytes, n)) {
                 atomic_store(&proxy->cut, CUT_NOTHING);
                 atomic_fetch_add(&proxy->cuts, 1);
                 if (cut == CUT_AFTER_COMMIT && write(to, bytes, (size_t)n) == n)
@@ -74,6 +94,9 @@ static inline void proxy_serve(struct proxy *proxy, int client)
         int server = proxy_socket(proxy->server, false);
         struct pollfd fds[2] = { { .fd = client, .events = POLLIN }, { .fd = server, .events = POLLIN } };
         bool going = server >= 0;
+
+        proxy->n_holding = 0;
+        proxy->prepares = false;
 
         while (going && !atomic_load(&proxy->stop)) {
                 poll(fds, 2, 50);

@@ -157,6 +157,7 @@ static void a_commit_without_an_answer_is_looked_up(void)
                 struct store_event *event;
 
                 atomic_store(&proxy.cut, (int)CUTS[round % 2]);
+                /* A range is a statement of its own before the COMMIT; ten rows and all are one with it. */
                 add_end(&batch, 1, round * 10 + 1, round * 10 + 10, round % 3 ? 1 : 10, round + 1);
                 event = &add(&batch, STORE_EVENT)->u.event; /* an INSERT that would show if it ran twice */
                 *event = (struct store_event){ .at_us = (int64_t)round, .kind = "test" };

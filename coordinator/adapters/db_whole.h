@@ -1,0 +1,27 @@
+/* A whole transaction in one round trip: statements in a row, and COMMIT. */
+#ifndef ADAPTERS_DB_WHOLE_H
+#define ADAPTERS_DB_WHOLE_H
+
+#include "adapters/db.h"
+
+#define DB_WHOLE_ROWS_MAX 16 /* beyond, many rows in a statement of their own are the better bargain */
+#define DB_WHOLE_BYTES_MAX ((size_t)256 << 10)
+
+#define DB_MATCH_ANY UINT64_MAX
+#define DB_MATCH_SOME (UINT64_MAX - 1)
+
+struct db_part { /* one statement, run for each row of args */
+        const char *statement;
+        struct db_args *args;
+        uint64_t match; /* rows that it must count for each, or DB_MATCH_… */
+};
+/* db_errno of a transaction that ended itself because a statement counted wrong; the text names it. */
+#define DB_ERROR_MISMATCH 30001
+#define DB_ERROR_NONE_MATCHED 30002 /* DB_MATCH_SOME */
+
+bool db_whole_fits(const struct db_part *parts, size_t n);
+/* The parts in order, then COMMIT. They fit. After a failure it may be open or over: roll back; and unless the server
+ * said why, or said it of its COMMIT, it may have happened. */
+int db_whole(struct db *db, const struct db_part *parts, size_t n, struct err *err) MUST_CHECK;
+
+#endif
