@@ -34,6 +34,10 @@ LDFLAGS_ALL := $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 
 LIBS_COMMON := -lczmq -lzmq -ljson-c -lcrypto -lz -lpthread -lm
 LIBS_COORDINATOR := -lmariadb $(LIBS_COMMON)
+# The commands run once for every job, and loading what libzmq brings along takes longer than the job's way there and
+# back: they are linked with the static libraries where the system has these (main_zmq_parts.c stands for the rest).
+LIBS_COMMAND := -lczmq -l:libzmq.a -l:libsodium.a -l:libjson-c.a -l:libcrypto.a -l:libstdc++.a -l:libbsd.a -l:libmd.a \
+        -static-libgcc -lz -lpthread -lm
 
 # V=1 prints the commands themselves.
 Q := $(if $(V),,@)
@@ -114,11 +118,22 @@ define link
 	$(call say,link,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1)
 endef
-$(B)/bin/jobctl: $(B)/obj/common/cli/main_jobctl.o $(B)/lib/libcli.a $(B)/lib/libcommon.a
-	$(call link,$(LIBS_COMMON))
-# Runs once for every job: SHA-256 comes from the static library, since loading the shared one takes a millisecond.
-$(B)/bin/jobsubmit: $(B)/obj/common/cli/main_jobsubmit.o $(B)/lib/libcli.a $(B)/lib/libcommon.a
-	$(call link,-l:libcrypto.a $(LIBS_COMMON))
+ifeq ($(SAN),)
+define link_command
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_COMMAND) 2>$@.static || \
+	  $(CC) $(LDFLAGS_ALL) -o $@ $(filter-out %/main_zmq_parts.o,$(filter %.o,$^)) $(filter %.a,$^) $(LIBS_COMMON)
+	@rm -f $@.static
+endef
+else
+link_command = $(call link,$(LIBS_COMMON))
+endif
+COMMAND_PARTS := $(if $(SAN),,$(B)/obj/common/cli/main_zmq_parts.o) $(B)/lib/libcli.a $(B)/lib/libcommon.a
+$(B)/bin/jobctl: $(B)/obj/common/cli/main_jobctl.o $(COMMAND_PARTS)
+	$(link_command)
+$(B)/bin/jobsubmit: $(B)/obj/common/cli/main_jobsubmit.o $(COMMAND_PARTS)
+	$(link_command)
 $(B)/bin/jobworker: $(B)/obj/worker/main.o $(B)/lib/libworker.a $(B)/lib/libcommon.a
 	$(call link,$(LIBS_COMMON))
 $(B)/bin/jobcoordinator: $(B)/obj/coordinator/main.o $(B)/lib/libcoordinator.a $(B)/lib/libcommon.a
