@@ -117,6 +117,22 @@ static int find_job(struct db *db, struct store_find_job *find, struct err *err)
         return more;
 }
 
+static int find_due(struct db *db, struct store_find_due *find, struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        int more;
+
+        db_args_init(&args, "n:u");
+        db_put_u64(&args, ARRAY_LEN(find->jobs));
+        find->n = 0;
+        if (db_read(db, "find_due", &args, &rows, err) < 0)
+                return -1;
+        while ((more = db_next(&rows, err)) > 0 && find->n < ARRAY_LEN(find->jobs))
+                find->jobs[find->n++].n = db_u64(&rows, 0);
+        return more;
+}
+
 static int find_account(struct db *db, struct store_op *op, struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args = { 0 };
@@ -141,6 +157,8 @@ int store_ask(struct db *db, struct store_op *op, struct err *err)
                 return find_job(db, &op->u.find_job, err);
         case STORE_FIND_ACCOUNT:
                 return find_account(db, op, err);
+        case STORE_FIND_DUE:
+                return find_due(db, &op->u.find_due, err);
         default:
                 BUG_ON(true);
         }

@@ -35,6 +35,7 @@ static bool is_question(const struct store_op *op)
         case STORE_FIND_KEY:
         case STORE_FIND_JOB:
         case STORE_FIND_ACCOUNT:
+        case STORE_FIND_DUE:
                 return true;
         default:
                 return false;

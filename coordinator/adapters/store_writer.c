@@ -307,6 +307,9 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
                 return store_attempt(writer, db, &op->u.attempt, err);
         case STORE_ROUND:
                 return store_round(writer, db, &op->u.round, err);
+        case STORE_ABORTED:
+        case STORE_ABORTED_DROP:
+                return store_aborted(db, op, err);
         case STORE_DATA:
                 return store_data(writer, db, &op->u.data, err);
         case STORE_FILE:
@@ -327,6 +330,7 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
         case STORE_FIND_KEY:
         case STORE_FIND_JOB:
         case STORE_FIND_ACCOUNT:
+        case STORE_FIND_DUE:
                 if (store_writer_flush(writer, db, err) < 0)
                         return -1;
                 return store_ask(db, op, err);

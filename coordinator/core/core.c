@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "core/adopt.h"
 #include "core/client.h"
+#include "core/comeback.h"
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/job.h"
@@ -212,6 +213,10 @@ static void on_fact(struct core *core, const struct event *event)
         case FACT_ROUND:
                 if (job)
                         round_committed(core, job);
+                comeback_ask(core);
+                break;
+        case FACT_DUE:
+                comeback_on_due(core, &fact->op->u.find_due);
                 break;
         case FACT_AGAIN:
                 if (job)
@@ -240,6 +245,7 @@ static void tick(struct core *core)
         submit_tick(core);
         watch_tick(core);
         adopt_check(core);
+        comeback_tick(core);
 }
 
 static void on_life(struct core *core, struct event *event)
@@ -273,7 +279,8 @@ static void on_life(struct core *core, struct event *event)
                 core->draining = true;
                 break;
         case EVENT_ROUND:
-                round_on_answer(core, event->u.round);
+                if (!comeback_on_answer(core, event->u.round))
+                        round_on_answer(core, event->u.round);
                 break;
         case EVENT_KEY_REFUSED:
                 on_key_refused(core, event);
@@ -343,6 +350,8 @@ int64_t core_next_deadline_us(const struct core *core)
                 deadline = earlier(deadline, upload->upload_until_us);
         if (core->progress_at_us != 0)
                 deadline = earlier(deadline, core->progress_at_us);
+        if (core->comeback_at_us != 0)
+                deadline = earlier(deadline, core->comeback_at_us);
         if (core->limbo_until_us != 0)
                 deadline = earlier(deadline, core->limbo_until_us);
         return deadline;

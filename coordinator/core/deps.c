@@ -6,6 +6,7 @@
 
 #include "base/xalloc.h"
 #include "core/job.h"
+#include "core/pending.h"
 #include "core/sweep.h"
 
 void deps_attach(struct core *core, struct job *job)
@@ -61,8 +62,9 @@ static bool is_met(enum after_when when, enum task_status status)
 static void answer(struct core *core, struct dependency *dependency, bool found, enum task_status status)
 {
         struct job *job = dependency->job;
+        struct job_id on = dependency->on;
 
-        if (dependency->on.n == 0)
+        if (on.n == 0)
                 return;
         dependency->on.n = 0;
         job->n_waits--;
@@ -74,13 +76,53 @@ static void answer(struct core *core, struct dependency *dependency, bool found,
         if (job->ending != 0)
                 return;
         job->n_waits++; /* never met: it stays waiting while its tasks are ended */
+        effects_store(core->out, STORE_ABORTED)->u.aborted = (struct store_aborted){ job->id, on };
         sweep_job(core, job, TASK_STATUS_ABORTED, TASK_REASON_DEPENDENCY);
 }
 
 void deps_answer(struct core *core, struct job *job, size_t k, bool found, enum task_status status)
 {
-        if (job->waits && k < job->spec->spec.n_after)
-                answer(core, &job->waits[k], found, status);
+        struct dependency *dependency;
+        struct job *on;
+
+        if (!job->waits || k >= job->spec->spec.n_after)
+                return;
+        dependency = &job->waits[k];
+        on = job_find(core, dependency->on.n);
+        if (on && on != job && !dependency->prev) /* it has a new round since it was asked */
+                DL_APPEND(on->dependants, dependency);
+        if (!dependency->prev)
+                answer(core, dependency, found, status);
+}
+
+static void answer_all(struct core *core, struct pending *pending)
+{
+        struct job *job = job_find(core, pending->job);
+
+        for (size_t k = 0; job && k < job->spec->spec.n_after; k++) {
+                const struct store_find_job *found = pending_job(pending, job->spec->spec.after[k].job);
+
+                if (found)
+                        deps_answer(core, job, k, found->found, found->status);
+        }
+}
+
+void deps_ask(struct core *core, struct job *job)
+{
+        struct asker nobody = { 0 };
+        struct pending *pending = NULL;
+
+        for (size_t k = 0; k < job->spec->spec.n_after; k++) {
+                uint64_t on = job->spec->spec.after[k].job;
+
+                if (job_find(core, on))
+                        continue;
+                if (!pending) {
+                        pending = pending_new(core, &nobody, NULL, answer_all);
+                        pending->job = job->id.n;
+                }
+                pending_ask_job(core, pending, on);
+        }
 }
 
 void deps_release(struct core *core, struct job *job)

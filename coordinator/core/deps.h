@@ -10,6 +10,8 @@ void deps_attach(struct core *core, struct job *job);
 void deps_attach_open(struct core *core, struct job *job);
 /* What became of a job that had ended before (or is not known any more): `met` or the job is aborted. */
 void deps_answer(struct core *core, struct job *job, size_t k, bool found, enum task_status status);
+/* Ask for those that are not in memory; their answers come by themselves. */
+void deps_ask(struct core *core, struct job *job);
 /* The job's end is committed: whoever waits for it goes on or is aborted. */
 void deps_release(struct core *core, struct job *job);
 /* A worker holds a task of it, so what it waits for (again, after a restart) had come before. */

@@ -9,9 +9,9 @@
 #include "base/xalloc.h"
 #include "core/abort.h"
 #include "core/adopt.h"
+#include "core/comeback.h"
 #include "core/deps.h"
 #include "core/job.h"
-#include "core/pending.h"
 #include "core/queue.h"
 #include "core/spec.h"
 #include "core/submit.h"
@@ -127,36 +127,6 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
 
 /* ------------------------------------------------------------------ all of it is there */
 
-static void answer_deps(struct core *core, struct pending *pending)
-{
-        struct job *job = job_find(core, pending->job);
-
-        for (size_t k = 0; job && k < job->spec->spec.n_after; k++) {
-                const struct store_find_job *found = pending_job(pending, job->spec->spec.after[k].job);
-
-                if (found)
-                        deps_answer(core, job, k, found->found, found->status);
-        }
-}
-
-static void ask_deps(struct core *core, struct job *job)
-{
-        struct asker nobody = { 0 };
-        struct pending *pending = NULL;
-
-        for (size_t k = 0; k < job->spec->spec.n_after; k++) {
-                uint64_t on = job->spec->spec.after[k].job;
-
-                if (job_find(core, on))
-                        continue;
-                if (!pending) {
-                        pending = pending_new(core, &nobody, NULL, answer_deps);
-                        pending->job = job->id.n;
-                }
-                pending_ask_job(core, pending, on);
-        }
-}
-
 /* What was granted must have found its dependencies met: such a job does not wait again. A person may cancel tasks of a
  * job that still waits: they say nothing. */
 static bool was_granted(const struct job *job)
@@ -170,7 +140,7 @@ static void settle_home(struct core *core, struct job *job)
 
         if (!was_granted(job)) {
                 deps_attach(core, job);
-                ask_deps(core, job);
+                deps_ask(core, job);
         } else if (job->ending == TASK_STATUS_ABORTED && !abort_is_on(job)) {
                 job->n_waits = 1; /* for what never came: it stays waiting while its tasks are ended */
         }
@@ -215,5 +185,6 @@ void replay_finish(struct core *core, const struct core_settings *settings)
         core->last_event_us = core->mono_us;
         HASH_ITER (hh, core->jobs, job, next)
                 revive(core, job);
+        comeback_ask(core);
         adopt_check(core);
 }

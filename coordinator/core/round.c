@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/comeback.h"
 #include "core/deps.h"
 #include "core/job.h"
 #include "core/queue.h"
@@ -54,7 +55,8 @@ void round_ask(struct core *core, const struct asker *asker, struct msg **take_m
         const struct job *job = job_find(core, id);
         struct round_wait *wait;
 
-        if (find(core, id) || (job && job->round_out) || core->n_rounds >= ROUNDS_MAX || core->degraded) {
+        if (find(core, id) || comeback_is_read(core, id) || (job && job->round_out) ||
+            core->n_rounds >= ROUNDS_MAX || core->degraded) {
                 reply_retry_later(core, asker, "another retry is on its way", 500);
                 return;
         }
@@ -79,8 +81,9 @@ static bool is_wanted(enum task_status status, const struct msg_retry *ask)
 }
 
 /* It may have been read while its last tasks were still running, and have left memory since. */
-static bool is_over(const struct store_job_new *row)
+bool round_is_over(const struct job_round *round)
 {
+        const struct store_job_new *row = &round->replay.job;
         const struct job_state *state = &row->state;
 
         return state->succeeded + state->failed + state->timeout + state->oom + state->lost +
@@ -88,8 +91,8 @@ static bool is_over(const struct store_job_new *row)
                row->tasks;
 }
 
-/* The job comes back to memory, all its tasks final. */
-static struct job *bring_back(struct core *core, struct job_round *round)
+/* The job comes back to memory, all its tasks final. wait: for all that it depends on; else for what is not over. */
+static struct job *bring_back(struct core *core, struct job_round *round, bool wait)
 {
         struct store_job_new *row = &round->replay.job;
         const struct job_state *state = &row->state;
@@ -115,28 +118,31 @@ static struct job *bring_back(struct core *core, struct job_round *round)
         job->n[TASK_STATUS_CANCELLED] = state->cancelled;
         job->n[TASK_STATUS_ABORTED] = state->aborted;
         job->phase = JOB_LIVE;
-        if (state->started_us == 0)
+        if (wait)
+                deps_attach(core, job);
+        else if (state->started_us == 0)
                 deps_attach_open(core, job);
         return job;
 }
 
-static void choose(const struct msg_retry *ask, const struct job_round *round, const struct indexes *indexes,
+/* ask: NULL: those aborted for a dependency. */
+static void choose(const struct msg_retry *ask, const struct indexes *indexes,
                    const struct replay_tasks *group, struct spans *out)
 {
         struct spans asked = { 0 };
         struct spans named = { 0 };
+        bool aborted = group->status == TASK_STATUS_ABORTED && group->reason == TASK_REASON_DEPENDENCY;
 
-        if (!is_wanted(group->status, ask))
+        if (ask ? !is_wanted(group->status, ask) : !aborted)
                 return;
         index_spans(indexes, &group->indexes, 1, &named);
-        if (ask->n_ranges == 0) {
+        if (!ask || ask->n_ranges == 0) {
                 spans_move(&named, out);
         } else {
                 index_spans(indexes, ask->ranges, ask->n_ranges, &asked);
                 for (size_t i = asked.head; i < asked.n; i++)
                         spans_take(&named, asked.list[i].lo, asked.list[i].hi, out);
         }
-        (void)round;
         spans_done(&asked);
         spans_done(&named);
 }
@@ -150,7 +156,7 @@ static uint64_t begin(struct core *core, struct job *job, const struct msg_retry
         for (size_t i = 0; i < round->n_tasks; i++) {
                 struct spans chosen = { 0 };
 
-                choose(ask, round, &job->indexes, &round->tasks[i], &chosen);
+                choose(ask, &job->indexes, &round->tasks[i], &chosen);
                 for (size_t k = chosen.head; k < chosen.n; k++) {
                         struct span span = { .lo = chosen.list[k].lo,
                                              .hi = chosen.list[k].hi,
@@ -167,6 +173,7 @@ static uint64_t begin(struct core *core, struct job *job, const struct msg_retry
                 index_ranges(&job->indexes, job->round.list[i].lo, job->round.list[i].hi, &ranges);
         op = &effects_store(core->out, STORE_ROUND)->u.round;
         op->job = job->id;
+        op->comes_back = !ask;
         op->indexes = ranges.list;
         op->n_indexes = ranges.n;
         job->round_out = true;
@@ -188,7 +195,7 @@ static uint64_t count(const struct job_round *round, const struct msg_retry *ask
         for (size_t i = 0; i < round->n_tasks; i++) {
                 struct spans chosen = { 0 };
 
-                choose(ask, round, &indexes, &round->tasks[i], &chosen);
+                choose(ask, &indexes, &round->tasks[i], &chosen);
                 n += chosen.count;
                 spans_done(&chosen);
         }
@@ -212,14 +219,14 @@ static void apply(struct core *core, const struct round_wait *wait, struct job_r
                 reply_changed(core, &wait->asker, n, NULL);
                 return;
         }
-        if ((job && (job->phase != JOB_LIVE || job->ending != 0)) || (!job && !is_over(&round->replay.job)) ||
+        if ((job && (job->phase != JOB_LIVE || job->ending != 0)) || (!job && !round_is_over(round)) ||
             (!job && HASH_CNT(hh, core->jobs) >= core->settings.unfinished_jobs_max)) {
                 reply_retry_later(core, &wait->asker, "the job is just ending, or too many are unfinished",
                                   500);
                 return;
         }
         if (!job)
-                job = bring_back(core, round);
+                job = bring_back(core, round, false);
         if (!job) {
                 reply_refused(core, &wait->asker, ERR_INTERNAL, "the stored job cannot be read");
                 return;
@@ -227,6 +234,27 @@ static void apply(struct core *core, const struct round_wait *wait, struct job_r
         audit_tasks(core, "retry", job, wait->asker.who, &chosen, ask->failed ? "failed" : NULL, ask->reason);
         n = begin(core, job, ask, round);
         reply_changed(core, &wait->asker, n, NULL);
+}
+
+bool round_is_read(const struct core *core, uint64_t job)
+{
+        return find(core, job) != NULL;
+}
+
+bool round_bring_dependant(struct core *core, struct job_round *round)
+{
+        struct principal_id nobody = { 0 };
+        struct job *job;
+
+        if (count(round, NULL) == 0)
+                return false;
+        job = bring_back(core, round, true);
+        if (!job)
+                return false;
+        audit(core, "retry", job, nobody, "what it was aborted for has a new round");
+        begin(core, job, NULL, round);
+        deps_ask(core, job);
+        return true;
 }
 
 void round_on_answer(struct core *core, struct job_round *round)

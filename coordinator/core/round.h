@@ -7,6 +7,11 @@
 /* The rights are checked; what ended is not in memory and must be read. */
 void round_ask(struct core *core, const struct asker *asker, struct msg **take_msg);
 void round_on_answer(struct core *core, struct job_round *round);
+/* A retry of this job is being read. */
+bool round_is_read(const struct core *core, uint64_t job);
+/* It was read as committed, all of it over; its tasks that were aborted for a dependency wait again. False: none. */
+bool round_bring_dependant(struct core *core, struct job_round *round);
+bool round_is_over(const struct job_round *round);
 void round_committed(struct core *core, struct job *job);
 void round_done_all(struct core *core);
 

@@ -256,6 +256,12 @@ struct kind { /* connected workers alike in slots and types: placing looks at ki
         struct kind *next, *prev;
 };
 
+/* Jobs that were aborted because of one that has a new round: they come back a few at a time. */
+struct comeback {
+        uint64_t job;
+        bool loading; /* being read; else it waits until it can be */
+};
+
 struct lane;
 struct pending;
 struct round_wait;
@@ -295,6 +301,11 @@ struct core {
         struct pending *pendings;
         struct round_wait *rounds; /* retries whose tasks are being read */
         unsigned n_rounds;
+        struct comeback comebacks[DUE_MAX];
+        unsigned n_comebacks;
+        bool comeback_asked; /* which are due is being asked */
+        bool comeback_more; /* ... and is to be asked again */
+        int64_t comeback_at_us; /* mono; when to try those that wait; 0: none does */
         uint64_t next_pending, n_pendings;
         uint64_t next_job;
         uint32_t n_awaited;

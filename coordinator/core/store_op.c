@@ -94,6 +94,9 @@ void store_op_free(struct store_op *op)
                 break;
         case STORE_JOB_LIVE:
         case STORE_JOB_DROP:
+        case STORE_ABORTED:
+        case STORE_ABORTED_DROP:
+        case STORE_FIND_DUE:
         case STORE_JOB_COUNTS:
         case STORE_TASKS_NEW:
         case STORE_ATTEMPT:
@@ -124,7 +127,10 @@ struct job_id store_op_job(const struct store_op *op)
                 return op->u.job_spec.job;
         case STORE_JOB_LIVE:
         case STORE_JOB_DROP:
+        case STORE_ABORTED_DROP:
                 return op->u.job;
+        case STORE_ABORTED:
+                return op->u.aborted.job;
         case STORE_JOB_COUNTS:
                 return op->u.counts.job;
         case STORE_TASKS_NEW:
@@ -155,6 +161,7 @@ struct job_id store_op_job(const struct store_op *op)
         case STORE_FIND_KEY:
         case STORE_FIND_JOB:
         case STORE_FIND_ACCOUNT:
+        case STORE_FIND_DUE:
                 break;
         }
         return (struct job_id){ 0 };

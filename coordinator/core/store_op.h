@@ -38,10 +38,14 @@ enum store_op_kind {
         STORE_VISIBLE, /* rewrite Visible from people, roles and grants (after any of the five above) */
         STORE_QUEUE, /* a queue's row */
         STORE_ROUND, /* a retry by a person: the recorded end of these tasks moves to Attempts, they are queued
-                              again with tries and crashes 0 (attempt stays, nonce and worker 0, times 0) */
+                              again with tries and crashes 0 (attempt stays, nonce and worker 0, times 0);
+                              whoever was aborted because of the job is due to come back */
+        STORE_ABORTED, /* this job is aborted because of that one: a new round of that one brings it back */
+        STORE_ABORTED_DROP, /* nothing of it is to come back */
         /* Questions: they read, within the batch's transaction, and write their answer into the op. */
         STORE_FIND_KEY, /* was this idempotency key used by this owner, and for what; may be a claim */
         STORE_FIND_JOB, /* what became of a job that is not in the core's memory */
+        STORE_FIND_DUE, /* jobs that are to come back since what they were aborted for has a new round */
         STORE_FIND_ACCOUNT, /* does a MariaDB account of this name exist: answer 1, 0 */
 };
 
@@ -240,7 +244,10 @@ struct store_round {
         struct job_id job;
         struct range *indexes; /* owned; rows of final status that is not succeeded */
         size_t n_indexes;
+        bool comes_back; /* not a person's: what it depends on has a new round */
 };
+
+#define DUE_MAX 16 /* jobs that come back at a time: each is read whole */
 
 /* Questions; the fields after the blank line are the store's answer. */
 struct store_find_key {
@@ -266,13 +273,22 @@ struct store_find_job {
         uint64_t tasks;
 };
 
+struct store_aborted {
+        struct job_id job;
+        struct job_id on;
+};
+struct store_find_due {
+        struct job_id jobs[DUE_MAX];
+        size_t n;
+};
+
 struct store_op {
         enum store_op_kind kind;
         struct store_op *next; /* in the batch */
         union {
                 struct store_job_new job_new;
                 struct store_chunk chunk;
-                struct job_id job; /* JOB_LIVE, JOB_DROP */
+                struct job_id job; /* JOB_LIVE, JOB_DROP, ABORTED_DROP */
                 struct {
                         struct job_id job;
                         struct principal_id owner;
@@ -297,6 +313,8 @@ struct store_op {
                 struct store_round round;
                 struct store_find_key find_key;
                 struct store_find_job find_job;
+                struct store_aborted aborted;
+                struct store_find_due find_due;
                 char account[65]; /* FIND_ACCOUNT: a name */
         } u;
         int64_t answer; /* written by the store: WAS_ENDED, FIND_ACCOUNT */

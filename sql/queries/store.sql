@@ -136,6 +136,14 @@ UPDATE Tasks SET status = 3, reason = 0, exit_code = 0, exit_signal = 0, tries =
   started_us = 0, ended_us = 0, cpu_us = 0, rss_kib = 0
 WHERE job_id = :job AND task_index BETWEEN :lo AND :hi AND status > 5
 
+-- Who was aborted because of a job comes back with its next round.
+-- name: aborted
+INSERT INTO Aborted (on_job, job_id, due) VALUES (:on, :job, 0) ON DUPLICATE KEY UPDATE due = VALUES(due)
+-- name: aborted_due
+UPDATE Aborted SET due = 1 WHERE on_job = :job
+-- name: aborted_drop
+DELETE FROM Aborted WHERE job_id = :job
+
 -- ---------------------------------------------------------------- what tasks give
 -- The newest lease writes last: a chunk that is there already is replaced.
 -- name: data
@@ -230,6 +238,9 @@ STRAIGHT_JOIN Jobs j ON j.job_id = s.job_id
 
 -- name: find_job
 SELECT owner, status, task_type, tasks FROM Jobs WHERE job_id = :job AND loading = 0
+
+-- name: find_due
+SELECT DISTINCT job_id FROM Aborted WHERE due = 1 ORDER BY job_id LIMIT :n
 
 -- An account of that name, or no right of ours to make any.
 -- name: find_account

@@ -327,6 +327,42 @@ static void a_new_round_keeps_the_old_end_and_leaves_successes(void)
         scene_done(&s);
 }
 
+static void have_round(struct scene *s, uint64_t job, bool comes_back)
+{
+        struct store_batch batch = { 0 };
+        struct store_round *round = &add(&batch, STORE_ROUND)->u.round;
+
+        round->job.n = job;
+        round->comes_back = comes_back;
+        CU_ASSERT_TRUE(commit(s, &batch));
+}
+
+static void who_was_aborted_because_of_a_job_is_due_with_its_next_round(void)
+{
+        struct scene s = scene_opened();
+        struct store_batch batch = { 0 };
+        struct store_op *ask;
+
+        for (uint64_t job = 2; job <= 4; job++) {
+                add(&batch, STORE_ABORTED)->u.aborted = (struct store_aborted){ { job }, { 1 } };
+                add(&batch, STORE_ABORTED)->u.aborted = (struct store_aborted){ { job }, { 1 } };
+        }
+        add(&batch, STORE_ABORTED)->u.aborted = (struct store_aborted){ { 5 }, { 9 } };
+        CU_ASSERT_TRUE(commit(&s, &batch));
+        have_round(&s, 1, false);
+        have_round(&s, 3, true);
+        add(&batch, STORE_ABORTED_DROP)->u.job.n = 4;
+        CU_ASSERT_TRUE(commit(&s, &batch));
+        ask = add(&batch, STORE_FIND_DUE);
+        give(&s, &batch);
+        CU_ASSERT_TRUE(take_back(&s, &batch));
+        CU_ASSERT_EQUAL_FATAL(ask->u.find_due.n, 1);
+        CU_ASSERT_EQUAL(ask->u.find_due.jobs[0].n, 2);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Aborted WHERE on_job=9 AND due=0", 1);
+        store_batch_done(&batch);
+        scene_done(&s);
+}
+
 /* ------------------------------------------------------------------ what tasks give */
 static void data_files_events_and_workers_are_written_once_and_sealed(void)
 {
@@ -774,6 +810,7 @@ UNIT_MAIN("store", TEST(a_job_is_written_sealed_and_its_tasks_are_made),
           TEST(a_state_goes_to_unfinished_tasks_only),
           TEST(operations_on_one_task_keep_their_order_within_a_batch),
           TEST(a_new_round_keeps_the_old_end_and_leaves_successes),
+          TEST(who_was_aborted_because_of_a_job_is_due_with_its_next_round),
           TEST(data_files_events_and_workers_are_written_once_and_sealed),
           TEST(visible_rows_follow_roles_and_scopes), TEST(a_key_is_revoked_once),
           TEST(an_account_is_made_with_the_views_alone_and_dropped),

@@ -74,8 +74,42 @@ static void check_tasks(struct sim *sim)
         }
 }
 
+static bool has_aborted(const struct sim_job *job)
+{
+        for (const struct sim_row *row = job->rows; row; row = row->hh.next) {
+                if (row->now.status == TASK_STATUS_ABORTED && row->now.reason == TASK_REASON_DEPENDENCY)
+                        return true;
+        }
+        return false;
+}
+
+static bool is_unmet(const struct sim *sim, const struct rec_after *after)
+{
+        const struct sim_job *on = sim_store_job(&sim->store, after->job);
+        bool succeeded = on && on->row.state.status == TASK_STATUS_SUCCEEDED;
+
+        return !on || (after->when == AFTER_WHEN_OK && !succeeded) ||
+               (after->when == AFTER_WHEN_NOTOK && succeeded);
+}
+
+/* Nothing stays aborted for what a new round has made good. */
+static void check_aborted(struct sim *sim)
+{
+        for (const struct sim_job *job = sim->store.jobs; job; job = job->hh.next) {
+                const struct rec_job_spec *spec = &job->row.spec->spec;
+                bool unmet = false;
+
+                for (size_t k = 0; k < spec->n_after; k++)
+                        unmet |= is_unmet(sim, &spec->after[k]);
+                if (!unmet && has_aborted(job))
+                        sim_fail(sim, "job %llu is aborted, and all that it depends on is as it wanted",
+                                 (ull)job->id);
+        }
+}
+
 void sim_check_end(struct sim *sim)
 {
+        check_aborted(sim);
         check_tasks(sim);
         check_promises(sim);
 }

@@ -213,6 +213,19 @@ static void put(struct sim *sim, struct sim_client *client, struct sim_submissio
         request(sim, client, &msg, one);
 }
 
+/* Often one that others were aborted for: its new round brings them back. */
+static uint64_t to_retry(struct sim *sim, const struct sim_client *client, const struct sim_submission *one)
+{
+        for (size_t i = client->n; i > 0 && sim_chance(sim, 99); i--) {
+                const struct sim_submission *other = client->list[i - 1];
+                const struct sim_job *job = sim_store_job(&sim->store, other->job);
+
+                if (job && job->n_status[TASK_STATUS_ABORTED] > 0 && other->spec->spec.n_after > 0)
+                        return other->spec->spec.after[0].job;
+        }
+        return one->job;
+}
+
 static void act(struct sim *sim, struct sim_client *client, struct sim_submission *one)
 {
         struct range range = { 1 + sim_below(sim, 50), 0 };
@@ -234,7 +247,7 @@ static void act(struct sim *sim, struct sim_client *client, struct sim_submissio
                 msg.u.release = (struct msg_release){ .job = one->job, .has_job = true };
         } else if (dice < 75) {
                 msg.kind = MSG_retry;
-                msg.u.retry = (struct msg_retry){ .job = one->job,
+                msg.u.retry = (struct msg_retry){ .job = to_retry(sim, client, one),
                                                   .has_job = true,
                                                   .ranges = &range,
                                                   .n_ranges = dice < 62 ? 1 : 0,

@@ -171,7 +171,7 @@ static bool is_quiet(struct sim *sim)
                 if (job->loading || !sim_job_is_final(job))
                         return false;
         }
-        return !sim->in_flight && sim->open.n_ops == 0;
+        return !sim->in_flight && sim->open.n_ops == 0 && !sim_store_is_due(&sim->store);
 }
 
 static void heal(struct sim *sim)
@@ -227,11 +227,11 @@ static void run(struct sim *sim, uint64_t seed)
         heal(sim);
         if (sim->verbose)
                 printf("seed %llu: %llu steps, %u jobs, %llu ends, %llu commits, %llu restarts, %llu claims "
-                       "taken\n",
+                       "taken, %llu jobs came back\n",
                        (unsigned long long)seed, (unsigned long long)sim->n_steps,
                        HASH_COUNT(sim->store.jobs), (unsigned long long)sim->n_ends,
                        (unsigned long long)sim->store.n_commits, (unsigned long long)sim->n_restarts,
-                       (unsigned long long)sim->n_taken);
+                       (unsigned long long)sim->n_taken, (unsigned long long)sim->n_came_back);
         done(sim);
 }
 
@@ -260,7 +260,7 @@ static uint64_t number(int argc, char **argv, int *at)
 
 int main(int argc, char **argv)
 {
-        uint64_t seed = 1, seeds = 10, events = 100000, hits[128] = { 0 }, taken = 0;
+        uint64_t seed = 1, seeds = 10, events = 100000, hits[128] = { 0 }, taken = 0, came_back = 0;
         bool large = false, verbose = false;
 
         for (int i = 1; i < argc; i++) {
@@ -291,11 +291,14 @@ int main(int argc, char **argv)
                 for (size_t i = 0; i < ARRAY_LEN(hits); i++)
                         hits[i] += sim->edge_hits[i];
                 taken += sim->n_taken;
+                came_back += sim->n_came_back;
                 free(sim);
         }
         if (taken == 0)
                 printf("sim: no claim of a key that is taken\n");
-        if ((report_edges(hits) > 0 || taken == 0) && seeds >= 10 && events >= 100000)
+        if (came_back == 0)
+                printf("sim: no aborted job came back\n");
+        if ((report_edges(hits) > 0 || taken == 0 || came_back == 0) && seeds >= 10 && events >= 100000)
                 return 1;
         printf("sim: %llu seeds of %llu events: every invariant held\n", (unsigned long long)seeds,
                (unsigned long long)events);

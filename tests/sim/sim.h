@@ -47,8 +47,14 @@ struct sim_job {
         struct sim_job *next_touched;
         UT_hash_handle hh;
 };
+struct sim_aborted {
+        uint64_t job, on;
+        bool due;
+};
 struct sim_store {
         struct sim_job *jobs, *touched;
+        struct sim_aborted *aborted;
+        size_t n_aborted, cap_aborted;
         struct sim_data *data;
         struct store_principal people[32];
         struct store_key keys[32];
@@ -68,6 +74,7 @@ void sim_store_apply(struct sim *sim, struct store_op *op);
 void sim_store_check_counts(struct sim *sim); /* the counts of every job fit its rows */
 void sim_store_replay(struct sim *sim);
 struct sim_job *sim_store_job(const struct sim_store *store, uint64_t id);
+bool sim_store_is_due(const struct sim_store *store); /* somebody is to come back */
 bool sim_job_is_final(const struct sim_job *job);
 void sim_store_answer_load(struct sim *sim, struct job_id job, bool round, uint32_t chunk);
 const struct sim_data *sim_store_data(const struct sim_store *store, uint64_t job, uint64_t index,
@@ -213,7 +220,7 @@ struct sim {
         struct sim_witness *witnesses;
         struct sim_worker workers[SIM_WORKERS];
         struct sim_client clients[SIM_CLIENTS];
-        uint64_t n_restarts, n_ends, n_taken;
+        uint64_t n_restarts, n_ends, n_taken, n_came_back;
         uint64_t edge_hits[128];
         bool verbose;
 };

@@ -75,12 +75,22 @@ void sim_store_free(struct sim_store *store)
         struct sim_job *job, *next;
         struct sim_data *data, *next_data;
 
+        free(store->aborted);
         HASH_ITER (hh, store->jobs, job, next)
                 job_free(store, job);
         HASH_ITER (hh, store->data, data, next_data) {
                 HASH_DELETE(hh, store->data, data);
                 free(data);
         }
+}
+
+bool sim_store_is_due(const struct sim_store *store)
+{
+        for (size_t i = 0; i < store->n_aborted; i++) {
+                if (store->aborted[i].due)
+                        return true;
+        }
+        return false;
 }
 
 bool sim_job_is_final(const struct sim_job *job)
@@ -312,6 +322,48 @@ static void find_job(struct sim *sim, struct store_find_job *ask)
         ask->tasks = job->row.tasks;
 }
 
+static void put_aborted(struct sim *sim, const struct store_aborted *row)
+{
+        struct sim_store *store = &sim->store;
+        size_t i = 0;
+
+        while (i < store->n_aborted &&
+               (store->aborted[i].job != row->job.n || store->aborted[i].on != row->on.n))
+                i++;
+        if (i == store->n_aborted) {
+                GROW(store->aborted, store->cap_aborted, store->n_aborted + 1);
+                store->n_aborted++;
+        }
+        store->aborted[i] = (struct sim_aborted){ .job = row->job.n, .on = row->on.n };
+}
+
+static void drop_aborted(struct sim_store *store, struct job_id job)
+{
+        for (size_t i = store->n_aborted; i > 0; i--) {
+                if (store->aborted[i - 1].job == job.n)
+                        store->aborted[i - 1] = store->aborted[--store->n_aborted];
+        }
+}
+
+static void make_due(struct sim_store *store, struct job_id on)
+{
+        for (size_t i = 0; i < store->n_aborted; i++)
+                store->aborted[i].due |= store->aborted[i].on == on.n;
+}
+
+static void find_due(const struct sim_store *store, struct store_find_due *ask)
+{
+        ask->n = 0;
+        for (size_t i = 0; i < store->n_aborted && ask->n < DUE_MAX; i++) {
+                size_t k = 0;
+
+                while (k < ask->n && ask->jobs[k].n != store->aborted[i].job)
+                        k++;
+                if (store->aborted[i].due && k == ask->n)
+                        ask->jobs[ask->n++].n = store->aborted[i].job;
+        }
+}
+
 static int64_t was_ended(struct sim *sim, const struct store_was_ended *ask)
 {
         const struct sim_job *job = sim_store_job(&sim->store, ask->job.n);
@@ -411,6 +463,20 @@ void sim_store_apply(struct sim *sim, struct store_op *op)
                 break;
         case STORE_ROUND:
                 new_round(sim, &op->u.round);
+                if (op->u.round.comes_back) {
+                        drop_aborted(&sim->store, op->u.round.job);
+                        sim->n_came_back++;
+                }
+                make_due(&sim->store, op->u.round.job);
+                break;
+        case STORE_ABORTED:
+                put_aborted(sim, &op->u.aborted);
+                break;
+        case STORE_ABORTED_DROP:
+                drop_aborted(&sim->store, op->u.job);
+                break;
+        case STORE_FIND_DUE:
+                find_due(&sim->store, &op->u.find_due);
                 break;
         case STORE_DATA:
                 put_data(sim, &op->u.data);

@@ -29,7 +29,7 @@ feed() { mariadb --no-defaults --socket="$SRV/s" --user=jobmill --default-charac
 
 load() { # TASKS udf|no-udf: a fresh database with the rows of seal_rows
         feed -e "DROP DATABASE IF EXISTS $DB; CREATE DATABASE $DB CHARACTER SET utf8mb4"
-        { echo 'DELIMITER ;;' && cat "$ROOT/sql/migrations/0001_base.sql"; } | feed $DB || return 1
+        { echo 'DELIMITER ;;' && cat "$ROOT"/sql/migrations/*.sql; } | feed $DB || return 1
         rm -f "$JOBMILL_KEYRING"
         { echo 'START TRANSACTION;' && "$SEAL_ROWS" "$JOBMILL_KEYRING" "$1" && echo 'COMMIT;'; } | feed $DB || return 1
         for file in "$ROOT"/sql/views/*.sql; do

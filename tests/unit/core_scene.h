@@ -53,6 +53,11 @@ struct scene {
         struct store_find_job ended[8]; /* what the store says of jobs that are not in memory */
         size_t n_ended;
         bool account_exists;
+        struct {
+                uint64_t job, on;
+                bool due;
+        } aborted[16]; /* table Aborted */
+        size_t n_aborted;
         /* what was said */
         struct scene_grant grants[SCENE_GRANTS];
         size_t n_grants;
@@ -201,6 +206,19 @@ static inline void scene_answer(struct scene *s, struct store_op *op)
                 op->answer = row && row->final && row->end_nonce == op->u.was_ended.nonce;
         } else if (op->kind == STORE_FIND_ACCOUNT) {
                 op->answer = s->account_exists;
+        } else if (op->kind == STORE_FIND_DUE) {
+                for (size_t i = 0; i < s->n_aborted; i++) {
+                        if (s->aborted[i].due)
+                                op->u.find_due.jobs[op->u.find_due.n++].n = s->aborted[i].job;
+                }
+        }
+}
+
+static inline void scene_drop_aborted(struct scene *s, struct job_id job)
+{
+        for (size_t i = s->n_aborted; i > 0; i--) {
+                if (s->aborted[i - 1].job == job.n)
+                        s->aborted[i - 1] = s->aborted[--s->n_aborted];
         }
 }
 
@@ -251,6 +269,17 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
                 scene_task_rows(s, op);
         } else if (op->kind == STORE_ROUND) {
                 scene_round(s, &op->u.round);
+                if (op->u.round.comes_back)
+                        scene_drop_aborted(s, op->u.round.job);
+                for (size_t i = 0; i < s->n_aborted; i++)
+                        s->aborted[i].due |= s->aborted[i].on == op->u.round.job.n;
+        } else if (op->kind == STORE_ABORTED) {
+                CU_ASSERT_FATAL(s->n_aborted < ARRAY_LEN(s->aborted));
+                s->aborted[s->n_aborted].job = op->u.aborted.job.n;
+                s->aborted[s->n_aborted].due = false;
+                s->aborted[s->n_aborted++].on = op->u.aborted.on.n;
+        } else if (op->kind == STORE_ABORTED_DROP) {
+                scene_drop_aborted(s, op->u.job);
         } else if (op->kind == STORE_WORKER) {
                 scene_put_worker(s, &op->u.worker);
         } else if (op->kind == STORE_EVENT) {
@@ -703,6 +732,33 @@ static inline void scene_cancel(struct scene *s, uint32_t who, uint64_t job, uin
         msg.u.cancel.ranges = &range;
         msg.u.cancel.n_ranges = lo > 0 ? 1 : 0;
         scene_ask(s, who, &msg);
+}
+
+/* A reader thread answers a load for a round: the job as committed. */
+static inline void scene_read_round(struct scene *s, uint64_t job)
+{
+        struct event event = { .kind = EVENT_ROUND };
+        struct job_round round = { .job.n = job, .found = true };
+        struct replay_tasks tasks[64];
+
+        round.replay.job = *scene_job(s, job);
+        round.replay.job.spec = job_spec_dup(&scene_job(s, job)->spec->spec);
+        for (size_t i = 0; i < s->n_rows; i++) {
+                const struct scene_row *row = &s->rows[i];
+
+                if (row->job != job || !row->final || row->now.status == TASK_STATUS_SUCCEEDED)
+                        continue;
+                tasks[round.n_tasks++] = (struct replay_tasks){ .job.n = job,
+                                                                .indexes = { row->index, row->index },
+                                                                .status = row->now.status,
+                                                                .reason = row->now.reason,
+                                                                .attempt = row->now.attempt };
+        }
+        round.tasks = tasks;
+        event.u.round = &round;
+        scene_step(s, &event);
+        job_spec_free(round.replay.job.spec);
+        scene_commit(s);
 }
 
 /* ------------------------------------------------------------------ workers */

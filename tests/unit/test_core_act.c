@@ -20,9 +20,6 @@ static void hold(struct scene *s, uint32_t who, uint64_t job, bool held)
 static void retry(struct scene *s, uint32_t who, uint64_t job, bool failed)
 {
         struct msg msg = { .kind = MSG_retry };
-        struct event event = { .kind = EVENT_ROUND };
-        struct job_round round = { .job.n = job, .found = true };
-        struct replay_tasks tasks[64];
 
         s->n_loads = 0;
         msg.u.retry.job = job;
@@ -31,23 +28,7 @@ static void retry(struct scene *s, uint32_t who, uint64_t job, bool failed)
         if (s->n_loads == 0)
                 return;
         CU_ASSERT_TRUE(s->load_is_round[0]);
-        round.replay.job = *scene_job(s, job);
-        round.replay.job.spec = job_spec_dup(&scene_job(s, job)->spec->spec);
-        for (size_t i = 0; i < s->n_rows; i++) {
-                const struct scene_row *row = &s->rows[i];
-
-                if (row->job != job || !row->final || row->now.status == TASK_STATUS_SUCCEEDED)
-                        continue;
-                tasks[round.n_tasks++] = (struct replay_tasks){ .job.n = job,
-                                                                .indexes = { row->index, row->index },
-                                                                .status = row->now.status,
-                                                                .attempt = row->now.attempt };
-        }
-        round.tasks = tasks;
-        event.u.round = &round;
-        scene_step(s, &event);
-        job_spec_free(round.replay.job.spec);
-        scene_commit(s);
+        scene_read_round(s, job);
 }
 
 static void cancelling_queued_tasks_ends_them_with_the_commit(void)
