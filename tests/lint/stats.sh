@@ -34,7 +34,7 @@ past_limits() {
         for file in "${files[@]}"; do
                 lines=$(wc -l <"$file")
                 case $file in
-                *.h) [ "$lines" -le 150 ] || [[ $lines -le 320 && $long_headers == *" $file "* ]] || echo "$file: $lines lines, a header has at most 150" ;;
+                *.h) [ "$lines" -le 150 ] || [[ $lines -le 400 && $long_headers == *" $file "* ]] || echo "$file: $lines lines, a header has at most 150" ;;
                 *) [ "$lines" -le 600 ] || echo "$file: $lines lines, at most 600" ;;
                 esac
         done
