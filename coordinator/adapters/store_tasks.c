@@ -241,25 +241,26 @@ int store_attempt(struct store_writer *writer, struct db *db, const struct store
         return store_row_added(writer, db, ROWS_ATTEMPT, err);
 }
 
-static int aborted_job(struct db *db, const char *statement, struct job_id job, struct err *err)
+static int aborted_job(struct store_writer *writer, struct db *db, const char *statement, struct job_id job,
+                       struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         db_args_init(&args, "job:u");
         db_put_u64(&args, job.n);
-        return store_write_now(db, statement, &args, 0, err);
+        return store_write_now(writer, db, statement, &args, 0, err);
 }
 
-int store_aborted(struct db *db, const struct store_op *op, struct err *err)
+int store_aborted(struct store_writer *writer, struct db *db, const struct store_op *op, struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args = { 0 };
 
         if (op->kind == STORE_ABORTED_DROP)
-                return aborted_job(db, "aborted_drop", op->u.job, err);
+                return aborted_job(writer, db, "aborted_drop", op->u.job, err);
         db_args_init(&args, "on:u job:u");
         db_put_u64(&args, op->u.aborted.on.n);
         db_put_u64(&args, op->u.aborted.job.n);
-        return store_write_now(db, "aborted", &args, 0, err);
+        return store_write_now(writer, db, "aborted", &args, 0, err);
 }
 
 int store_round(struct store_writer *writer, struct db *db, const struct store_round *round, struct err *err)
@@ -277,7 +278,7 @@ int store_round(struct store_writer *writer, struct db *db, const struct store_r
                     store_write_now(writer, db, "round_open", &args, range_size(&round->indexes[i]), err) < 0)
                         return -1;
         }
-        if (round->comes_back && aborted_job(db, "aborted_drop", round->job, err) < 0)
+        if (round->comes_back && aborted_job(writer, db, "aborted_drop", round->job, err) < 0)
                 return -1;
-        return aborted_job(db, "aborted_due", round->job, err);
+        return aborted_job(writer, db, "aborted_due", round->job, err);
 }

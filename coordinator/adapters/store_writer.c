@@ -309,7 +309,7 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
                 return store_round(writer, db, &op->u.round, err);
         case STORE_ABORTED:
         case STORE_ABORTED_DROP:
-                return store_aborted(db, op, err);
+                return store_aborted(writer, db, op, err);
         case STORE_DATA:
                 return store_data(writer, db, &op->u.data, err);
         case STORE_FILE:

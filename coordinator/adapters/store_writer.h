@@ -109,7 +109,8 @@ int store_attempt(struct store_writer *writer, struct db *db, const struct store
 int store_round(struct store_writer *writer, struct db *db, const struct store_round *round,
                 struct err *err) MUST_CHECK;
 
-int store_aborted(struct db *db, const struct store_op *op, struct err *err) MUST_CHECK;
+int store_aborted(struct store_writer *writer, struct db *db, const struct store_op *op,
+                  struct err *err) MUST_CHECK;
 
 int store_data(struct store_writer *writer, struct db *db, const struct store_data *data,
                struct err *err) MUST_CHECK;
