@@ -65,7 +65,8 @@ static struct window window_of(const struct msg_list *list)
                 window.index_lo = list->ranges[0].lo;
                 window.index_hi = MIN(list->ranges[list->n_ranges - 1].hi, INDEX_MAX);
         }
-        window.by_index = list->what == LIST_KIND_TASKS || list->what == LIST_KIND_RESULTS;
+        window.by_index = list->what == LIST_KIND_TASKS || list->what == LIST_KIND_RESULTS ||
+                          list->what == LIST_KIND_PROGRESS;
         if ((window.by_index || list->what == LIST_KIND_ATTEMPTS) && list->has_from)
                 window.job_lo = MAX(window.job_lo, list->from);
         if (window.by_index && list->has_from && window.job_lo == window.job_hi &&

@@ -67,6 +67,32 @@ int store_file(struct store_writer *writer, struct db *db, const struct store_fi
         return store_row_added(writer, db, ROWS_FILE, err);
 }
 
+int store_report(struct store_writer *writer, struct db *db, const struct store_report *report,
+                 struct err *err)
+{
+        struct db_args *args = &writer->rows[ROWS_REPORT];
+        struct seal_place place = { .kind = SEAL_REPORT,
+                                    .owner = report->owner.n,
+                                    .job = report->job.n,
+                                    .index = report->index,
+                                    .attempt = report->attempt,
+                                    .seq = (uint64_t)report->at_us };
+
+        db_put_u64(args, report->job.n);
+        db_put_u64(args, report->index);
+        db_put_u64(args, report->owner.n);
+        db_put_u64(args, report->attempt);
+        db_put_i64(args, report->done);
+        db_put_i64(args, report->total);
+        db_put_i64(args, report->at_us);
+        if (!report->values)
+                db_put_bytes(args, "", 0);
+        else if (store_put_sealed(writer, db, ROWS_REPORT, &place, report->values, strlen(report->values),
+                                  err) < 0)
+                return -1;
+        return store_row_added(writer, db, ROWS_REPORT, err);
+}
+
 /* As many bytes of the text as fit, cut between characters. */
 static size_t cut(const char *text, size_t max)
 {

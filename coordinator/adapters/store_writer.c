@@ -314,6 +314,8 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
                 return store_data(writer, db, &op->u.data, err);
         case STORE_FILE:
                 return store_file(writer, db, &op->u.file, err);
+        case STORE_REPORT:
+                return store_report(writer, db, &op->u.report, err);
         case STORE_EVENT:
                 return store_event(writer, db, &op->u.event, err);
         case STORE_WORKER:

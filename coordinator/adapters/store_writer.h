@@ -114,6 +114,8 @@ int store_aborted(struct store_writer *writer, struct db *db, const struct store
 
 int store_data(struct store_writer *writer, struct db *db, const struct store_data *data,
                struct err *err) MUST_CHECK;
+int store_report(struct store_writer *writer, struct db *db, const struct store_report *report,
+                 struct err *err) MUST_CHECK;
 int store_file(struct store_writer *writer, struct db *db, const struct store_file *file,
                struct err *err) MUST_CHECK;
 int store_event(struct store_writer *writer, struct db *db, const struct store_event *event,

@@ -16,6 +16,7 @@
 #include "core/place.h"
 #include "core/queue.h"
 #include "core/replay.h"
+#include "core/report.h"
 #include "core/round.h"
 #include "core/rows.h"
 #include "core/submit.h"
@@ -55,6 +56,7 @@ void core_free(struct core *core)
         worker_free_all(core);
         pending_done_all(core);
         round_done_all(core);
+        report_done_all(core);
         HASH_ITER (hh, core->queues, queue, next_queue) {
                 HASH_DELETE(hh, core->queues, queue);
                 free(queue);
@@ -243,6 +245,7 @@ static void tick(struct core *core)
 {
         worker_tick(core);
         submit_tick(core);
+        report_tick(core);
         watch_tick(core);
         adopt_check(core);
         comeback_tick(core);
@@ -346,6 +349,7 @@ int64_t core_next_deadline_us(const struct core *core)
 
         if (deadline >= 0)
                 deadline = MIN(deadline, core->last_event_us + PULSE_US);
+        deadline = earlier(deadline, report_next_deadline(core));
         if (upload)
                 deadline = earlier(deadline, upload->upload_until_us);
         if (core->progress_at_us != 0)

@@ -13,6 +13,7 @@
 #include "core/lease.h"
 #include "core/pending.h"
 #include "core/queue.h"
+#include "core/report.h"
 #include "core/retry.h"
 #include "core/tasks.h"
 #include "core/watch.h"
@@ -321,6 +322,7 @@ static void apply(struct core *core, struct lease *lease, struct end *end, uint6
         end_finally(core, lease, said, &final, &outcome);
         end_again(core, lease, said, &again, &outcome);
         learn_run_time(core, job, lease->lot->needs->cpus, said, end->accepted.count);
+        report_ended(core, job, &end->accepted);
         group_done(&final);
         group_done(&again);
         lease_settle(core, lease);
@@ -501,7 +503,7 @@ void finish_on_started(struct core *core, struct worker *worker, const struct as
         }
 }
 
-static struct lease *out_lease(const struct core *core, const struct worker *worker, uint64_t job,
+struct lease *finish_out_lease(const struct core *core, const struct worker *worker, uint64_t job,
                                uint64_t nonce, uint64_t index)
 {
         struct lease *lease = held_lease(core, worker, job, nonce);
@@ -516,7 +518,7 @@ void finish_on_store(struct core *core, struct worker *worker, const struct aske
                      const struct msg *msg)
 {
         const struct msg_store *store = &msg->u.store;
-        struct lease *lease = out_lease(core, worker, store->job, store->nonce, store->index);
+        struct lease *lease = finish_out_lease(core, worker, store->job, store->nonce, store->index);
         struct msg kept = { .kind = MSG_kept, .re = asker->re };
         struct store_data *data;
 
@@ -554,7 +556,7 @@ void finish_on_fetch(struct core *core, struct worker *worker, const struct aske
                      struct msg **take_msg)
 {
         const struct msg_fetch *fetch = &(*take_msg)->u.fetch;
-        struct lease *lease = out_lease(core, worker, fetch->job, fetch->nonce, fetch->index);
+        struct lease *lease = finish_out_lease(core, worker, fetch->job, fetch->nonce, fetch->index);
         struct msg empty = { .kind = MSG_input_chunk, .re = asker->re };
         struct read_request *read;
 

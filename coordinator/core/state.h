@@ -265,6 +265,7 @@ struct comeback {
 struct lane;
 struct pending;
 struct round_wait;
+struct report;
 
 struct core {
         /* of the event at hand */
@@ -299,6 +300,8 @@ struct core {
         size_t entries_bytes;
         struct client *clients;
         struct pending *pendings;
+        struct report *reports; /* what tasks said that is not written yet, oldest first */
+        int64_t reports_at_us; /* mono; not before then */
         struct round_wait *rounds; /* retries whose tasks are being read */
         unsigned n_rounds;
         struct comeback comebacks[DUE_MAX];

@@ -83,6 +83,9 @@ void store_op_free(struct store_op *op)
         case STORE_FILE:
                 free(op->u.file.name);
                 break;
+        case STORE_REPORT:
+                free(op->u.report.values);
+                break;
         case STORE_EVENT:
                 free(op->u.event.detail);
                 break;
@@ -147,6 +150,8 @@ struct job_id store_op_job(const struct store_op *op)
                 return op->u.data.job;
         case STORE_FILE:
                 return op->u.file.job;
+        case STORE_REPORT:
+                return op->u.report.job;
         case STORE_EVENT:
                 return op->u.event.job;
         case STORE_WORKER:

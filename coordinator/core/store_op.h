@@ -27,6 +27,7 @@ enum store_op_kind {
         STORE_ATTEMPT, /* an attempt that is not the newest any more moves to Attempts */
         STORE_DATA, /* one chunk of result, output or a file: sealed by the store */
         STORE_FILE, /* name, size and digest of a recorded file */
+        STORE_REPORT, /* what a task says of itself while it runs: its row is made or written over */
         STORE_EVENT, /* audit */
         STORE_WORKER, /* a worker's row in Workers */
         STORE_WAS_ENDED, /* question: was this task's recorded end made by this lease? answer: 1, 0 */
@@ -171,6 +172,16 @@ struct store_file {
         char sha256[65];
 };
 
+struct store_report {
+        struct job_id job;
+        struct principal_id owner;
+        uint64_t index;
+        uint32_t attempt;
+        int64_t done, total; /* -1: not said */
+        int64_t at_us;
+        char *values; /* owned; JSON object, NULL: none; sealed by the store */
+};
+
 struct store_event {
         int64_t at_us;
         struct job_id job; /* 0: none */
@@ -301,6 +312,7 @@ struct store_op {
                 struct store_attempt attempt;
                 struct store_data data;
                 struct store_file file;
+                struct store_report report;
                 struct store_event event;
                 struct store_worker worker;
                 struct store_was_ended was_ended;

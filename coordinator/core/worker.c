@@ -16,6 +16,7 @@
 #include "core/finish.h"
 #include "core/lease.h"
 #include "core/place.h"
+#include "core/report.h"
 
 /* So old may `seen` in a worker's row become while the worker is there and nothing changes. */
 #define SEEN_EVERY_US (60 * US_PER_S)
@@ -297,6 +298,8 @@ static void dispatch(struct core *core, struct worker *worker, const struct aske
                 finish_on_finished(core, worker, asker, msg);
         } else if (msg->kind == MSG_store) {
                 finish_on_store(core, worker, asker, msg);
+        } else if (msg->kind == MSG_progress) {
+                report_on_progress(core, worker, msg);
         } else if (msg->kind == MSG_fetch) {
                 finish_on_fetch(core, worker, asker, take_msg);
         } else if (msg->kind == MSG_bye) {

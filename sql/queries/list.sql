@@ -62,6 +62,7 @@ SELECT STRAIGHT_JOIN t.job_id, t.task_index, CONCAT(t.job_id, '.', t.task_index)
   IF(d.owner IS NULL, NULL, j.entries_per_chunk) AS `entry=ENTRY`,
   (CAST(t.task_index AS SIGNED) - 1) DIV NULLIF(j.entries_per_chunk, 0) AS _chunk,
   (CAST(t.task_index AS SIGNED) - 1) MOD NULLIF(j.entries_per_chunk, 0) AS _k,
+  NULLIF(p.done, -1) AS done, NULLIF(p.total, -1) AS total,
   j.wrapped_key AS _key, j.owner AS _owner, t.job_id AS _job, t.job_id AS _next, t.task_index AS _next_index
 FROM Tasks t
 JOIN Jobs j ON j.job_id = t.job_id AND j.loading = 0
@@ -69,6 +70,7 @@ JOIN Visible v ON v.principal = :who AND v.what = 1 AND v.owner = j.owner
 LEFT JOIN Visible d ON d.principal = :who AND d.what = 2 AND d.owner = j.owner
 LEFT JOIN Principals o ON o.principal = j.owner
 LEFT JOIN Principals w ON w.principal = NULLIF(t.worker, 0)
+LEFT JOIN Reports p ON p.job_id = t.job_id AND p.task_index = t.task_index AND p.attempt = t.attempt
 WHERE t.job_id BETWEEN :job_lo AND :job_hi + 0 AND (t.job_id > :cursor OR t.task_index > :cursor_index)
   AND t.task_index BETWEEN :index_lo AND :index_hi
   AND (:ranges = '' OR EXISTS (SELECT 1 FROM JSON_TABLE(IF(:ranges = '', '[]', :ranges), '$[*]'
@@ -147,6 +149,24 @@ FROM (SELECT * FROM Files f0 WHERE f0.job_id BETWEEN :job_lo AND :job_hi
   ORDER BY f0.job_id, f0.task_index, f0.attempt, f0.file LIMIT :rows OFFSET :cursor) f
 JOIN Jobs j ON j.job_id = f.job_id AND j.loading = 0
 ORDER BY f.job_id, f.task_index, f.attempt, f.file
+
+-- What tasks said of themselves; the values are for who may read data.
+-- name: list_progress
+SELECT p.job_id, p.task_index, p.attempt, NULLIF(p.done, -1) AS done, NULLIF(p.total, -1) AS total, p.at_us AS `at=TIME`,
+  IF(d.owner IS NULL, '', p.payload) AS `report=REPORT`,
+  j.wrapped_key AS _key, j.owner AS _owner, p.job_id AS _job, p.task_index AS _index, p.attempt AS _attempt,
+  p.at_us AS _seq, p.job_id AS _next, p.task_index AS _next_index
+FROM Reports p
+JOIN Jobs j ON j.job_id = p.job_id AND j.loading = 0
+JOIN Tasks t ON t.job_id = p.job_id AND t.task_index = p.task_index
+JOIN Visible v ON v.principal = :who AND v.what = 1 AND v.owner = j.owner
+LEFT JOIN Visible d ON d.principal = :who AND d.what = 2 AND d.owner = j.owner
+WHERE p.job_id BETWEEN :job_lo AND :job_hi + 0 AND (p.job_id > :cursor OR p.task_index > :cursor_index)
+  AND p.task_index BETWEEN :index_lo AND :index_hi
+  AND (:ranges = '' OR EXISTS (SELECT 1 FROM JSON_TABLE(IF(:ranges = '', '[]', :ranges), '$[*]'
+    COLUMNS (lo BIGINT UNSIGNED PATH '$[0]', hi BIGINT UNSIGNED PATH '$[1]')) r WHERE p.task_index BETWEEN r.lo AND r.hi))
+  AND (:statuses = 0 OR (:statuses >> t.status) & 1)
+ORDER BY p.job_id, p.task_index LIMIT :rows
 
 -- name: list_spec
 SELECT j.job_id, o.name AS owner, j.submitted_us AS `submitted_at=TIME`, j.spec AS `spec=JOB_SPEC`,

@@ -156,6 +156,12 @@ INSERT INTO Files (job_id, task_index, attempt, file, owner, bytes, sha256, name
 VALUES (:job, :index, :attempt, :file, :owner, :bytes, :sha256, :name)
 ON DUPLICATE KEY UPDATE bytes = VALUES(bytes), sha256 = VALUES(sha256), name = VALUES(name)
 
+-- name: report
+INSERT INTO Reports (job_id, task_index, owner, attempt, done, total, at_us, payload)
+VALUES (:job, :index, :owner, :attempt, :done, :total, :at_us, :payload)
+ON DUPLICATE KEY UPDATE attempt = VALUES(attempt), done = VALUES(done), total = VALUES(total), at_us = VALUES(at_us),
+  payload = VALUES(payload)
+
 -- name: event
 INSERT INTO Events (at_us, job_id, owner, task_index, has_index, kind, actor, detail)
 VALUES (:at_us, :job, :owner, :index, :has_index, :kind, :actor, :detail)

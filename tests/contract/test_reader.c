@@ -162,6 +162,14 @@ static void fill_data_job(struct scene *s)
                                      .bytes = 8,
                                      .name = xstrdup("out.txt") };
         memset(file->sha256, 'b', 64);
+        *(&add(&batch, STORE_REPORT)->u.report) = (struct store_report){ .job = { 4 },
+                                                                         .owner = ALICE,
+                                                                         .index = 1,
+                                                                         .attempt = 1,
+                                                                         .done = 3,
+                                                                         .total = 10,
+                                                                         .at_us = 1700000000000000,
+                                                                         .values = xstrdup("{\"x\":1}") };
         *(&add(&batch, STORE_WORKER)->u.worker) = (struct store_worker){
                 .worker = WORKER, .state = WORKER_DRAINING, .slots = 4, .busy = 1, .seen_us = 1700000000000000
         };
@@ -298,7 +306,7 @@ static void expect(struct desk *desk, struct principal_id who, const char *quest
 #define TASKS_COLUMNS                                                                                        \
         "job_id,task_index,task_id,job_name,owner,queue,task_type,status,reason,exit_code,exit_signal,"      \
         "attempt,worker,"                                                                                    \
-        "submitted_at,started_at,ended_at,cpu_seconds,max_rss_bytes,entry"
+        "submitted_at,started_at,ended_at,cpu_seconds,max_rss_bytes,entry,done,total"
 #define ALPHA                                                                                                \
         "[1,\"alpha\",\"alice\",\"default\",\"running\",0,20,0,0,8,1,10,1,0,0,\"1970-01-01T00:00:01."        \
         "000001Z\","                                                                                         \
@@ -390,14 +398,15 @@ static void tasks_are_shown_page_by_page(void)
                "[[1,10,\"1.10\",\"alpha\",\"alice\",\"default\",\"command\",\"succeeded\",null,0,null,1,"
                "\"w9\","
                "\"1970-01-01T00:00:01.000001Z\",\"1970-01-01T00:00:00.006009Z\",\"1970-01-01T00:00:00."
-               "007009Z\",0.000019,111616,null],"
+               "007009Z\",0.000019,111616,null,null,null],"
                "[1,11,\"1.11\",\"alpha\",\"alice\",\"default\",\"command\",\"failed\",\"signal\",null,15,2,"
                "\"w9\","
                "\"1970-01-01T00:00:01.000001Z\",\"1970-01-01T00:00:00.006000Z\",\"1970-01-01T00:00:00."
-               "007000Z\",0.000010,102400,null],"
+               "007000Z\",0.000010,102400,null,null,null],"
                "[1,12,\"1.12\",\"alpha\",\"alice\",\"default\",\"command\",\"running\",null,null,null,1,"
                "\"w9\","
-               "\"1970-01-01T00:00:01.000001Z\",\"1970-01-01T00:00:00.005000Z\",null,null,null,null]]");
+               "\"1970-01-01T00:00:01.000001Z\",\"1970-01-01T00:00:00.005000Z\",null,null,null,null,null,"
+               "null]]");
         CU_ASSERT_PTR_NOT_NULL(strstr(
                 rows(&d, ALICE, LIST("\"what\":\"tasks\",\"job\":1,\"ranges\":[[2,2],[20,30]]")), "[1,20,"));
         CU_ASSERT_PTR_NULL(strstr(d.answers[0]->u.rows.rows, "[1,3,"));
@@ -425,8 +434,8 @@ static void entries_are_for_those_who_may_read_data(void)
 
         desk_open(&d);
         text = rows(&d, ALICE, LIST("\"what\":\"tasks\",\"job\":4"));
-        CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"in1 out1\"]"));
-        CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"in2 out2\"]"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"in1 out1\",3,10]"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"in2 out2\",null,null]"));
         text = rows(&d, ADMIN, LIST("\"what\":\"tasks\",\"job\":4"));
         CU_ASSERT_PTR_NULL(strstr(text, "in1"));
         CU_ASSERT_PTR_NOT_NULL(strstr(text, "[4,3,"));
@@ -504,6 +513,11 @@ static void the_other_listings_show_what_they_promise(void)
                "]");
         expect(&d, ALICE, LIST("\"what\":\"files\",\"job\":4,\"from\":1"),
                "job_id,task_index,attempt,file,name,bytes,sha256", "[]");
+        expect(&d, ALICE, LIST("\"what\":\"progress\",\"job\":4"),
+               "job_id,task_index,attempt,done,total,at,report",
+               "[[4,1,1,3,10,\"2023-11-14T22:13:20.000000Z\",\"{\\\"x\\\":1}\"]]");
+        expect(&d, ALICE, LIST("\"what\":\"progress\",\"job\":4,\"statuses\":[\"running\"]"),
+               "job_id,task_index,attempt,done,total,at,report", "[]");
         expect(&d, BOB, LIST("\"what\":\"spec\",\"job\":2"), "job_id,owner,submitted_at,spec",
                "[[2,\"bob\",\"1970-01-01T00:00:01.000002Z\",\"{\\\"name\\\":\\\"beta\\\",\\\"type\\\":"
                "\\\"noop\\\"}\"]]");

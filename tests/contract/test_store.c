@@ -384,6 +384,15 @@ static void data_files_events_and_workers_are_written_once_and_sealed(void)
                 };
                 file->name = xstrdup("secret.txt");
                 memset(file->sha256, 'a', 64);
+                *(&add(&batch, STORE_REPORT)->u.report) =
+                        (struct store_report){ .job = { 1 },
+                                               .owner = ALICE,
+                                               .index = 2,
+                                               .attempt = 1,
+                                               .done = 3 + again,
+                                               .total = -1,
+                                               .at_us = 7,
+                                               .values = xstrdup("{\"secret\":2}") };
                 worker = &add(&batch, STORE_WORKER)->u.worker;
                 *worker = (struct store_worker){
                         .worker = WORKER, .state = WORKER_CONNECTED, .slots = 4, .seen_us = 5
@@ -401,6 +410,10 @@ static void data_files_events_and_workers_are_written_once_and_sealed(void)
         CU_ASSERT_TRUE(commit(&s, &batch));
         EQUAL_SQL(&s, "SELECT COUNT(*) FROM Data", 4);
         EQUAL_SQL(&s, "SELECT COUNT(*) FROM Data WHERE kind=2 AND final=1 AND seq=1 AND part=1", 1);
+        EQUAL_SQL(&s,
+                  "SELECT COUNT(*) FROM Reports WHERE done=4 AND total=-1 AND LOCATE('secret', payload)=0",
+                  1);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Reports", 1);
         EQUAL_SQL(&s, "SELECT COUNT(*) FROM Files WHERE bytes=11 AND LOCATE('secret', name)=0", 1);
         EQUAL_SQL(&s, "SELECT COUNT(*) FROM Data WHERE LOCATE('secret', payload) > 0", 0);
         EQUAL_SQL(&s,

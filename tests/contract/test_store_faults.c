@@ -458,6 +458,7 @@ static void migrations_go_on_where_they_were_cut(void)
         struct scene whole = scene_opened();
         int64_t tables = sql_int(whole.sql, "SELECT COUNT(*) FROM information_schema.TABLES WHERE "
                                             "table_schema=DATABASE() AND table_type='BASE TABLE'");
+        int64_t migrations = sql_int(whole.sql, "SELECT COUNT(*) FROM SchemaVersion");
         int64_t n = count_statements();
 
         CU_ASSERT_TRUE(n > 20);
@@ -480,7 +481,7 @@ static void migrations_go_on_where_they_were_cut(void)
                           tables);
                 EQUAL_SQL(&s, "SELECT COUNT(*) FROM Roles", 6);
                 EQUAL_SQL(&s, "SELECT COUNT(*) FROM Queues", 1);
-                EQUAL_SQL(&s, "SELECT MAX(version) = COUNT(*) FROM SchemaVersion", 1);
+                EQUAL_SQL(&s, "SELECT COUNT(*) FROM SchemaVersion", migrations);
                 db_close(db);
                 scene_done(&s);
         }

@@ -225,6 +225,8 @@ static void run(struct sim *sim, uint64_t seed)
                 live(sim);
         }
         heal(sim);
+        if (sim->store.n_reports == 0 && sim->max_steps >= 100000)
+                sim_fail(sim, "no task's report was ever stored");
         if (sim->verbose)
                 printf("seed %llu: %llu steps, %u jobs, %llu ends, %llu commits, %llu restarts, %llu claims "
                        "taken, %llu jobs came back\n",

@@ -62,7 +62,7 @@ struct sim_store {
         struct store_worker workers[32];
         size_t n_people, n_keys, n_queues, n_workers;
         uint64_t epoch;
-        uint64_t n_commits, n_events;
+        uint64_t n_commits, n_events, n_reports;
         struct store_find_key taken[64]; /* claims of the batch at hand whose key is taken */
         size_t n_taken;
 };

@@ -295,6 +295,19 @@ static void put_data(struct sim *sim, const struct store_data *new)
         HASH_ADD(hh, sim->store.data, key, sizeof(data->key), data);
 }
 
+/* Of a task that there is, and under an attempt that was granted: which one is the newest only the core knows. */
+static void put_report(struct sim *sim, const struct store_report *new)
+{
+        const struct sim_job *job = get(sim, new->job);
+        uint32_t at;
+
+        if (!index_find(&job->indexes, new->index, &at) || new->attempt == 0 ||
+            new->owner.n != job->row.owner.n)
+                sim_fail(sim, "job %llu: a report of %llu that makes no sense", (ull)job->id,
+                         (ull) new->index);
+        sim->store.n_reports++;
+}
+
 /* ------------------------------------------------------------------ questions */
 
 static void find_key(struct sim *sim, struct store_find_key *ask)
@@ -480,6 +493,9 @@ void sim_store_apply(struct sim *sim, struct store_op *op)
                 break;
         case STORE_DATA:
                 put_data(sim, &op->u.data);
+                break;
+        case STORE_REPORT:
+                put_report(sim, &op->u.report);
                 break;
         case STORE_EVENT:
                 sim->store.n_events++;

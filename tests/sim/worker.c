@@ -215,6 +215,36 @@ static void say_started(struct sim *sim, struct sim_worker *worker)
         }
 }
 
+/* Most of the time of a task that runs; now and then of one that was never granted. */
+static void say_progress(struct sim *sim, struct sim_worker *worker)
+{
+        struct sim_task *task;
+
+        DL_FOREACH (worker->tasks, task) {
+                struct rec_task_report report = { .job = task->job,
+                                                  .nonce = task->nonce,
+                                                  .index = task->index,
+                                                  .done = sim_below(sim, 10),
+                                                  .total = 10,
+                                                  .values = "{\"x\":1}",
+                                                  .n_values = 7,
+                                                  .has_job = true,
+                                                  .has_nonce = true,
+                                                  .has_index = true,
+                                                  .has_done = true,
+                                                  .has_total = true };
+                struct msg msg = { .kind = MSG_progress };
+
+                if (sim_below(sim, 50) != 0 || (!task->running && sim_below(sim, 10) != 0))
+                        continue;
+                if (sim_below(sim, 10) == 0)
+                        report.nonce++;
+                msg.u.progress.reports = &report;
+                msg.u.progress.n_reports = 1;
+                send(sim, worker, &msg);
+        }
+}
+
 static void stream(struct sim *sim, struct sim_worker *worker, struct sim_task *task)
 {
         struct msg msg = { .kind = MSG_store };
@@ -404,6 +434,7 @@ void sim_worker_step(struct sim *sim, struct sim_worker *worker)
         if (!worker->greeted)
                 return;
         say_started(sim, worker);
+        say_progress(sim, worker);
         say_finished(sim, worker);
         beat(sim, worker);
 }

@@ -16,3 +16,5 @@ SELECT 9, e.owner, 0, e.task_index, 0, 0, e.at_us, 0, HEX(c.wrapped_key), HEX(e.
 FROM Events e JOIN Coordinator c ON c.part = 0 WHERE e.job_id = 0 AND e.detail <> '';
 SELECT 10, t.owner, t.job_id, 0, 0, t.part, 0, 0, HEX(j.wrapped_key), HEX(t.tag)
 FROM JobTags t JOIN Jobs j ON j.job_id = t.job_id;
+SELECT 14, r.owner, r.job_id, r.task_index, r.attempt, 0, r.at_us, 0, HEX(j.wrapped_key), HEX(r.payload)
+FROM Reports r JOIN Jobs j ON j.job_id = r.job_id WHERE r.payload <> '';

@@ -235,6 +235,23 @@ static void put_file(struct maker *maker, const struct person *p, uint64_t job, 
         printf(");\n");
 }
 
+static void put_report(struct maker *maker, const struct person *p, uint64_t job, uint64_t index)
+{
+        int64_t at_us = p->base_us + (int64_t)index;
+        struct seal_place place = { .kind = SEAL_REPORT,
+                                    .owner = p->id,
+                                    .job = job,
+                                    .index = index,
+                                    .attempt = 2,
+                                    .seq = (uint64_t)at_us };
+
+        printf("INSERT INTO Reports (job_id, task_index, owner, attempt, done, total, at_us, payload) VALUES "
+               "(%" PRIu64 ", %" PRIu64 ", %u, 2, %" PRIu64 ", %" PRIu64 ", %" PRId64 ", ",
+               job, index, p->id, p->base + index, p->base + 2 * index, at_us);
+        put_sealed_text(maker, &place, "report", index, p->name);
+        printf(");\n");
+}
+
 static void put_task(const struct person *p, uint64_t job, uint64_t index)
 {
         uint64_t n = p->base + index;
@@ -280,6 +297,7 @@ int main(int argc, char **argv)
                                 put_task(&people[i], job, index);
                                 put_data(&maker, &people[i], job, index);
                                 put_file(&maker, &people[i], job, index);
+                                put_report(&maker, &people[i], job, index);
                         }
                 }
         sealer_free(maker.sealer);

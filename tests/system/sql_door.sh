@@ -160,7 +160,7 @@ equal '… or waits with it' "$(sql_as olga "SELECT status, (SELECT GROUP_CONCAT
 dba "DELETE FROM Jobs WHERE job_id = 77; DELETE FROM Tasks WHERE job_id = 77"
 
 # --- who sees what ----------------------------------------------------------------------------------------------
-for view in v_jobs v_tasks v_attempts v_results v_output v_data; do
+for view in v_jobs v_tasks v_attempts v_results v_output v_data v_progress; do
         equal "$view has only own jobs" "$(sql_as bob "SELECT GROUP_CONCAT(DISTINCT job_id ORDER BY job_id) FROM $view")" 2,4
 done
 equal 'a reader by role sees her colleague in clear' "$(sql_as rita "SELECT DISTINCT owner, JSON_VALUE(result, '\$.of') FROM v_results")" $'alice\talice-secret'

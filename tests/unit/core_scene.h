@@ -70,6 +70,9 @@ struct scene {
         bool load_is_round[8];
         uint32_t load_chunk[8];
         size_t n_loads;
+        unsigned n_reports;
+        struct store_report report; /* the last one stored; values: below */
+        char report_values[128];
         unsigned n_limits;
         uint64_t limit_ms; /* the last one told */
         unsigned n_reads;
@@ -282,6 +285,11 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
                 scene_drop_aborted(s, op->u.job);
         } else if (op->kind == STORE_WORKER) {
                 scene_put_worker(s, &op->u.worker);
+        } else if (op->kind == STORE_REPORT) {
+                s->n_reports++;
+                s->report = op->u.report;
+                snprintf(s->report_values, sizeof(s->report_values), "%s",
+                         op->u.report.values ? op->u.report.values : "");
         } else if (op->kind == STORE_EVENT) {
                 s->n_events++;
                 memcpy(s->last_event, op->u.event.kind, sizeof(s->last_event));
