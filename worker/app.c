@@ -96,6 +96,13 @@ static int fetch(void *arg, const struct wjob *job, uint64_t input, uint64_t seq
         return wcore_fetch(app->core, job, input, seq);
 }
 
+static int report(void *arg, struct wtask *task, const struct wnews *news, struct err *err)
+{
+        struct app *app = arg;
+
+        return wcore_report(app->core, clock_mono_us(), task, news, err);
+}
+
 /* ------------------------------------------------------------------ effects */
 static void say_ready(struct app *app)
 {
@@ -332,9 +339,12 @@ static void worker_id(const struct profile *profile, char ret_id[17])
 
 static int set_up_exec(struct app *app, struct err *err)
 {
-        const struct exec_host host = {
-                .arg = app, .ended = on_ended, .may_store = may_store, .store = store, .fetch = fetch
-        };
+        const struct exec_host host = { .arg = app,
+                                        .ended = on_ended,
+                                        .may_store = may_store,
+                                        .store = store,
+                                        .fetch = fetch,
+                                        .report = report };
         struct exec_config exec = { .slots = app->config->slots, .env = &app->env };
         char id[17];
         unsigned left;
@@ -353,6 +363,8 @@ static int set_up_exec(struct app *app, struct err *err)
         exec.id = id;
         exec.user = app->user;
         app->exec = exec_new(app->loop, app->scratch, &exec, &host, err);
+        if (app->exec && exec_no_socket(app->exec))
+                log_warn("tasks have no JOB_SOCKET: %s", exec_no_socket(app->exec));
         return app->exec ? 0 : -1;
 }
 

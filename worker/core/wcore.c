@@ -108,6 +108,7 @@ void wcore_free(struct wcore *core)
 
         if (!core)
                 return;
+        report_free_all(core);
         while (core->running) {
                 struct wtask *task = core->running;
 
@@ -149,6 +150,7 @@ void core_greet(struct wcore *core, int64_t at_us)
                 store->sent = false;
         DL_FOREACH (core->fetches, fetch)
                 fetch->sent = false;
+        report_all_again(core);
 }
 
 void wcore_on_link(struct wcore *core, int64_t now_us, bool up, struct weffects *out)
@@ -250,6 +252,7 @@ void wcore_on_ended(struct wcore *core, int64_t now_us, struct wtask *task, cons
         core->n_running--;
         core->free_slots += task->cpus;
         lease->n_running--;
+        report_task_ended(core, now_us, task, task->stop == WSTOP_SILENT);
         if (task->stop == WSTOP_SILENT)
                 store_drop_task(core, lease->nonce, task->index);
         else
@@ -506,6 +509,7 @@ int64_t wcore_next_deadline_us(const struct wcore *core)
         case SESSION_LIVE:
                 sooner(&at, batches_deadline(core));
                 sooner(&at, core->heartbeat_at_us);
+                sooner(&at, report_deadline(core));
                 sooner(&at, core->heard_us + core->lease_us + 1);
                 if (core->unsaid)
                         sooner(&at, core->unsaid->started_us + STARTED_AFTER_US);

@@ -16,6 +16,8 @@
 #define WCORE_STORE_BYTES_MAX ((size_t)4 << 20)
 #define WCORE_UNRECORDED_BYTES_MAX ((size_t)32 << 20) /* no task starts while so much waits to be recorded */
 #define WCORE_IDLE_JOBS_MAX 1024 /* descriptions kept without a lease */
+#define WCORE_VALUES_MAX 64 /* names in a task's report */
+#define WCORE_VALUES_BYTES_MAX 4000 /* of them as JSON: what the message takes, and some room */
 #define WCORE_CHUNK_MAX ((size_t)64 << 10) /* of output */
 
 enum won_lost { WON_LOST_STOP, WON_LOST_FINISH };
@@ -102,6 +104,19 @@ void wcore_on_group_ended(struct wcore *core, int64_t now_us, struct wlease *lea
  * WEFFECT_CREDIT. The bytes are copied. file: 0 for output. */
 bool wcore_may_store(const struct wcore *core);
 void wcore_store(struct wcore *core, const struct wtask *task, const struct wchunk *chunk, uint32_t file);
+/* What a running task says of itself. The newest of everything counts; it goes out at most once a second. TOO_LARGE: more
+ * values than a report may hold; nothing of it was taken then. */
+struct wnews {
+        bool has_done, has_total;
+        uint64_t done, total; /* has_done without has_total takes an earlier total back */
+        const struct wvalue { /* a name and a JSON value, both as text; borrowed */
+                const char *name, *json;
+                size_t n_name, n_json;
+        } * values;
+        size_t n_values;
+};
+int wcore_report(struct wcore *core, int64_t now_us, struct wtask *task, const struct wnews *news,
+                 struct err *err) MUST_CHECK;
 /* Ask for a chunk of a job's input; one at a time for each job. -1: the job holds no lease (any more). */
 int wcore_fetch(struct wcore *core, const struct wjob *job, uint64_t input, uint64_t seq);
 

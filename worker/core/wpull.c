@@ -452,6 +452,8 @@ static bool pull_live(struct wcore *core, int64_t now_us, struct msg *msg)
                         build_fetch(fetch, msg);
                         return true;
                 }
+        if (report_pull(core, now_us, msg))
+                return true;
         batch = next_batch(core, now_us);
         core->pulled = batch;
         if (batch) {
@@ -524,6 +526,8 @@ void wcore_sent(struct wcore *core, int64_t now_us, const struct msg *msg)
                 core->pulled->sent = true;
                 core->pulled->id = msg->id;
                 core->heartbeat_at_us = MAX(core->heartbeat_at_us, now_us + core->heartbeat_us);
+        } else if (msg->kind == MSG_progress) {
+                report_sent(core, now_us);
         } else if (msg->kind == MSG_started) {
                 sent_started(core, msg);
         } else if (msg->kind == MSG_heartbeat) {

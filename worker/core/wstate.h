@@ -102,6 +102,20 @@ struct wfetch {
         struct wfetch *prev, *next;
 };
 
+/* What a task said of itself. Lives as long as the task, and after its end until it has gone out. */
+struct wreport {
+        struct wtask *task; /* NULL: it has ended */
+        uint64_t job, nonce, index;
+        struct wnews news; /* done and total; values unused */
+        struct buf names; /* one after the other, each with its NUL */
+        struct buf values; /* the same */
+        size_t n_values;
+        bool dirty; /* something of it has not gone out */
+        bool pulled; /* in the message at hand */
+        int64_t due_us; /* not before */
+        struct wreport *prev, *next;
+};
+
 enum session {
         SESSION_DOWN,
         SESSION_GREET, /* ready must be said (not before greet_at_us) */
@@ -147,6 +161,11 @@ struct wcore {
         struct wstore *stores;
         size_t n_stores, store_bytes;
         struct wfetch *fetches;
+
+        struct wreport *reports;
+        size_t n_dirty; /* of them */
+        int64_t report_at_us; /* when the next message of them goes */
+        int64_t report_floor_us; /* but for tasks that have ended, not before */
 
         int64_t average_run_us; /* -1: nothing has ended yet */
         uint64_t window;
@@ -197,6 +216,14 @@ bool lease_take_inside(struct wcore *core, struct wlease *lease, const struct ra
                        struct range *ret_range);
 uint64_t lease_cpus(const struct wcore *core, const struct wlease *lease); /* of one task */
 void grants_unref(struct wgrants *grants);
+
+/* wreport.c */
+bool report_pull(struct wcore *core, int64_t now_us, struct msg *msg);
+void report_sent(struct wcore *core, int64_t now_us);
+void report_task_ended(struct wcore *core, int64_t now_us, struct wtask *task, bool silent);
+void report_all_again(struct wcore *core); /* a new connection: what went out may be lost */
+int64_t report_deadline(const struct wcore *core); /* INT64_MAX: none */
+void report_free_all(struct wcore *core);
 
 /* wend.c */
 void end_running(struct wcore *core, int64_t now_us, const struct wtask *task, const struct wend *end);

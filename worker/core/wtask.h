@@ -65,6 +65,7 @@ struct wtask {
         enum task_reason stop_reason;
         int64_t limit_at_us; /* 0: none */
         int64_t warn_at_us; /* a signal before that; 0: none, or it was sent */
+        struct wreport *report; /* what it has said of itself; NULL: nothing */
         bool said; /* `started` has gone out, or the coordinator knows from `ready` */
         uint64_t cpus;
         struct wtask *prev, *next; /* running tasks, the oldest first */

@@ -170,6 +170,8 @@ void env_build(const struct env_base *base, const struct wtask *task, const stru
         add_number(env, "JOB_CPUS", spec->has_cpus ? spec->cpus : 1);
         if (*base->worker)
                 add_text(env, "JOB_WORKER", base->worker);
+        if (about->socket)
+                add_text(env, "JOB_SOCKET", about->socket);
         add_key(env, task);
 }
 

@@ -24,6 +24,7 @@ struct env_base { /* of the worker, for all its tasks */
 };
 struct env_task {
         const char *dir, *result;
+        const char *socket; /* NULL: there is none */
         int64_t end_s; /* Unix seconds; 0: no limit */
 };
 void env_build(const struct env_base *base, const struct wtask *task, const struct env_task *about,

@@ -132,6 +132,57 @@ bool exec_oom_happened(struct exec *exec)
         return exec->oom_kills > before;
 }
 
+/* ------------------------------------------------------------------ what tasks say of themselves */
+static struct run *run_by_pid(struct exec *exec, pid_t pid)
+{
+        struct run *run;
+
+        HASH_FIND(hh, exec->by_pid, &pid, sizeof(pid), run);
+        return run && run->phase == RUN_RUNNING ? run : NULL;
+}
+
+/* A process that has left its task's session is known by the folder in its environment. */
+static struct run *run_by_dir(struct exec *exec, pid_t pid)
+{
+        CLEANUP_WITH(xfree) char *dir = tree_dir_of(pid);
+        struct run *run;
+
+        if (!dir)
+                return NULL;
+        DL_FOREACH (exec->runs, run)
+                if (run->phase == RUN_RUNNING && run->dir && strcmp(run->dir, dir) == 0)
+                        return run;
+        return NULL;
+}
+
+static bool find_speaker(void *arg, pid_t speaker, struct reporter_task *ret_task)
+{
+        struct exec *exec = arg;
+        struct run *run = run_by_pid(exec, getsid(speaker));
+
+        if (!run)
+                run = run_by_dir(exec, speaker);
+        if (!run)
+                return false;
+        *ret_task = (struct reporter_task){ .leader = run->pid, .started_us = run->started_us };
+        return true;
+}
+
+static int take_report(void *arg, const struct reporter_task *who, const struct wnews *news, struct err *err)
+{
+        struct exec *exec = arg;
+        struct run *run = run_by_pid(exec, who->leader);
+
+        if (!run || run->started_us != who->started_us)
+                return err_set(err, ERR_NOT_FOUND, "the task does not run any more");
+        return exec->host.report(exec->host.arg, run->task, news, err);
+}
+
+const char *exec_no_socket(const struct exec *exec)
+{
+        return exec->reporter ? NULL : exec->no_socket.text;
+}
+
 /* ------------------------------------------------------------------ life */
 static void say_enforces(struct exec *exec)
 {
@@ -169,6 +220,10 @@ struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct e
                 err_set(err, ERR_INTERNAL, "become a subreaper: %s", strerror(errno));
                 return NULL;
         }
+        exec->reporter = reporter_new(
+                loop, scratch,
+                &(struct reporter_host){ .arg = exec, .find = find_speaker, .report = take_report },
+                &exec->no_socket);
         exec->groups = groups_new(config->id, config->slots);
         say_enforces(exec);
         return STEAL(exec);
@@ -192,6 +247,7 @@ void exec_free(struct exec *exec)
                 run_free(run);
         }
         inputs_free_all(exec);
+        reporter_free(exec->reporter);
         groups_free(exec->groups);
         spawner_free(exec->spawner);
         tree_free(exec->tree);

@@ -15,6 +15,7 @@ struct exec_host { /* the core, through the app */
         bool (*may_store)(void *arg);
         void (*store)(void *arg, const struct wtask *task, const struct wchunk *chunk, uint32_t file);
         int (*fetch)(void *arg, const struct wjob *job, uint64_t input, uint64_t seq);
+        int (*report)(void *arg, struct wtask *task, const struct wnews *news, struct err *err);
 };
 
 struct exec;
@@ -40,6 +41,7 @@ void exec_on_input(struct wjob *job, const struct msg *msg, bool refused); /* WE
 void exec_forget_job(struct wjob *job);
 void exec_settle(struct exec *exec); /* end what failed while starting */
 bool exec_has_unsettled(const struct exec *exec);
+const char *exec_no_socket(const struct exec *exec); /* why tasks have no JOB_SOCKET; NULL: they have */
 const char *exec_enforces(const struct exec *exec); /* what this machine enforces, for people */
 
 #endif

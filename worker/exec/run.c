@@ -169,7 +169,9 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
         const char *script = inputs_script(run->task->lease->job);
         enum spawn_step step = SPAWN_STARTED;
         int error = 0;
-        struct env_task about = { .dir = run->dir, .result = run->result_path };
+        struct env_task about = { .dir = run->dir,
+                                  .result = run->result_path,
+                                  .socket = exec->reporter ? reporter_path(exec->reporter) : NULL };
         struct spawn spawn = {
                 .file = script,
                 .path = env_path(exec->env, spec),

@@ -17,6 +17,7 @@
 #include "exec/exec.h"
 #include "exec/group.h"
 #include "exec/output.h"
+#include "exec/report.h"
 #include "exec/tree.h"
 
 enum run_phase { RUN_INPUTS, RUN_RUNNING, RUN_LINGER, RUN_CLOSING };
@@ -55,6 +56,8 @@ struct exec {
         struct spawner *spawner;
         struct tree *tree;
         struct groups *groups;
+        struct reporter *reporter; /* NULL: no_socket says why */
+        struct err no_socket;
         struct output_sink sink;
         struct run *runs;
         struct run *by_pid;

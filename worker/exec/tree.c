@@ -103,10 +103,9 @@ static void procs_read(struct procs *procs)
         closedir(dir);
 }
 
-/* Does the environment that it was started with hold `JOB_DIR=` with this value, or, if below, one inside it? */
-static bool has_mark(pid_t pid, const char *dir, bool below)
+/* The environment that it was started with, as far as it may be read. */
+static void read_environ(pid_t pid, struct buf *text)
 {
-        CLEANUP_BUF struct buf want = { 0 }, text = { 0 };
         char path[40];
         ssize_t n = 1;
         int fd;
@@ -114,13 +113,34 @@ static bool has_mark(pid_t pid, const char *dir, bool below)
         snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return false;
-        while (n > 0 && text.n < ENVIRON_MAX) {
-                buf_reserve(&text, 16384);
-                n = read(fd, text.bytes + text.n, 16384);
-                text.n += n > 0 ? (size_t)n : 0;
+                return;
+        while (n > 0 && text->n < ENVIRON_MAX) {
+                buf_reserve(text, 16384);
+                n = read(fd, text->bytes + text->n, 16384);
+                text->n += n > 0 ? (size_t)n : 0;
         }
         close(fd);
+}
+
+char *tree_dir_of(pid_t pid)
+{
+        static const char mark[] = "JOB_DIR=";
+        CLEANUP_BUF struct buf text = { 0 };
+
+        read_environ(pid, &text);
+        buf_add_char(&text, '\0');
+        for (size_t at = 0; at < text.n; at += strlen(text.bytes + at) + 1)
+                if (strncmp(text.bytes + at, mark, strlen(mark)) == 0)
+                        return xstrdup(text.bytes + at + strlen(mark));
+        return NULL;
+}
+
+/* Does the environment that it was started with hold `JOB_DIR=` with this value, or, if below, one inside it? */
+static bool has_mark(pid_t pid, const char *dir, bool below)
+{
+        CLEANUP_BUF struct buf want = { 0 }, text = { 0 };
+
+        read_environ(pid, &text);
         buf_addf(&want, "JOB_DIR=%s%s", dir, below ? "/" : "");
         for (size_t at = 0; at < text.n;) {
                 size_t len = strnlen(text.bytes + at, text.n - at);

@@ -30,6 +30,9 @@ void tree_signal(const struct tree_task *task, int signal);
 void tree_kill_left(struct tree *tree, const struct tree_task *task, int64_t oldest_us,
                     tree_is_leader_fn *is_leader, void *arg);
 
+/* The JOB_DIR that a process was started with, for the caller to free; NULL: it has none, or nobody may see it. */
+char *tree_dir_of(pid_t pid);
+
 /* Kill every process whose JOB_DIR or working directory lies below `folder`: what a worker that died left behind.
  * Returns how many there were. */
 unsigned tree_kill_below(const char *folder);
