@@ -10,6 +10,7 @@
 #include "proto/json_pretty.h"
 
 #define EVENTS_SHOWN 10
+#define PROGRESS_SHOWN 20 /* tasks */
 
 static const struct opt no_options[] = { { 0 } };
 static const char *const examples[] = {
@@ -111,6 +112,35 @@ static void add_event(const struct listing *listing, const struct cell *cells, b
         buf_add_char(out, '\n');
 }
 
+/* "  4  3/10  {"loss":0.3}" */
+static void add_said(const struct listing *listing, bool json, bool first, struct buf *out)
+{
+        struct err err;
+        const struct cell *index, *done, *total, *report;
+
+        if (json) {
+                buf_add_str(out, first ? "\n{" : ",\n{");
+                add_row_json(listing, listing->cells, out);
+                buf_add_char(out, '}');
+                return;
+        }
+        if (listing_cell(listing, "task_index", &index, &err) < 0 ||
+            listing_cell(listing, "done", &done, &err) < 0 ||
+            listing_cell(listing, "total", &total, &err) < 0 ||
+            listing_cell(listing, "report", &report, &err) < 0)
+                return;
+        buf_addf(out, "  %.*s ", (int)index->n, index->text);
+        if (done->kind != CELL_NULL)
+                buf_addf(out, " %.*s", (int)done->n, done->text);
+        if (total->kind != CELL_NULL)
+                buf_addf(out, "/%.*s", (int)total->n, total->text);
+        if (report->kind != CELL_NULL) {
+                buf_add_str(out, "  ");
+                escape_add_text(out, report->text, report->n);
+        }
+        buf_add_char(out, '\n');
+}
+
 static int add_events(struct cli *cli, uint64_t job, struct buf *out, struct err *err)
 {
         CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_EVENTS);
@@ -135,6 +165,32 @@ static int add_events(struct cli *cli, uint64_t job, struct buf *out, struct err
         return 0;
 }
 
+/* What its running tasks say of themselves: in JSON of all tasks that said something, for people of those that run. */
+static int add_progress(struct cli *cli, uint64_t job, struct buf *out, struct err *err)
+{
+        static const char *running[] = { "running" };
+        CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_PROGRESS);
+        bool json = cli->form == CLI_FORM_JSON;
+        int more;
+
+        listing.request.u.list.job = job;
+        listing.request.u.list.has_job = true;
+        listing.request.u.list.statuses = running;
+        listing.request.u.list.n_statuses = json ? 0 : 1;
+        listing.request.u.list.limit = PROGRESS_SHOWN;
+        listing.request.u.list.has_limit = !json;
+        if (json)
+                buf_add_str(out, ",\"progress\":[");
+        for (size_t n = 0; (more = listing_next(&listing, err)) > 0 && (json || n < PROGRESS_SHOWN); n++) {
+                if (!json && n == 0)
+                        buf_add_str(out, "progress\n");
+                add_said(&listing, json, n == 0, out);
+        }
+        if (json)
+                buf_add_char(out, ']');
+        return more < 0 && err->code != ERR_FORBIDDEN && err->code != ERR_NOT_FOUND ? -1 : 0;
+}
+
 static int show_job(struct cli *cli, uint64_t job, bool first, struct buf *out, struct err *err)
 {
         CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_JOBS);
@@ -153,7 +209,8 @@ static int show_job(struct cli *cli, uint64_t job, bool first, struct buf *out, 
         if (json)
                 buf_add_str(out, "\n{");
         (json ? add_row_json : add_row_text)(&listing, listing.cells, out);
-        if (add_spec(cli, job, out, err) < 0 || add_events(cli, job, out, err) < 0)
+        if (add_spec(cli, job, out, err) < 0 || add_progress(cli, job, out, err) < 0 ||
+            add_events(cli, job, out, err) < 0)
                 return -1;
         if (json)
                 buf_add_char(out, '}');

@@ -53,7 +53,7 @@ static int run(struct cli *cli)
         static const struct print task_print = {
                 .schema = "jobctl.tasks/1",
                 .columns = "task_id,status,reason,exit_code,exit_signal,attempt,worker,started_at,ended_at,"
-                           "entry",
+                           "done,total,entry",
                 .needs_tasks = true,
         };
         static const struct print attempt_print = { .schema = "jobctl.attempts/1" };

@@ -29,6 +29,8 @@ struct command {
         COMMAND(signal, "signal")                                                                            \
         COMMAND(set, "set")                                                                                  \
         COMMAND(events, "events")                                                                            \
+        COMMAND(report_progress, "report progress")                                                          \
+        COMMAND(report_set, "report set")                                                                    \
         COMMAND(queue_ls, "queue ls")                                                                        \
         COMMAND(queue_pause, "queue pause")                                                                  \
         COMMAND(queue_resume, "queue resume")                                                                \
