@@ -134,7 +134,10 @@ static void on_limits(struct wcore *core, const struct msg_limits *limits)
                 job->box->spec.time_ms = limits->jobs[i].time_ms;
                 job->box->spec.has_time_ms = true;
                 DL_FOREACH (core->running, task) {
-                        if (task->lease->job == job)
+                        int64_t at_us = task->started_us + (int64_t)limits->jobs[i].time_ms * US_PER_MS;
+
+                        if (task->lease->job == job &&
+                            task->limit_at_us != at_us) /* else it was warned already */
                                 core_set_limits(core, task);
                 }
         }
