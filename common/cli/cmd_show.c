@@ -168,7 +168,7 @@ static int add_events(struct cli *cli, uint64_t job, struct buf *out, struct err
 /* What its running tasks say of themselves: in JSON of all tasks that said something, for people of those that run. */
 static int add_progress(struct cli *cli, uint64_t job, struct buf *out, struct err *err)
 {
-        static const char *running[] = { "running" };
+        const char *running[] = { "running" };
         CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_PROGRESS);
         bool json = cli->form == CLI_FORM_JSON;
         int more;

@@ -78,8 +78,8 @@ static void write_one(struct core *core, struct report *report)
                 .done = report->done,
                 .total = report->total,
                 .at_us = report->at_us,
-                .values = STEAL(report->values),
         };
+        op->values = STEAL(report->values);
         report_free(core, report);
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/ids.h"
+#include "core/store_people.h"
 #include "proto/msg.h"
 
 enum store_op_kind {
@@ -208,41 +209,6 @@ struct store_was_ended {
         uint64_t nonce;
 };
 
-struct store_principal {
-        struct principal_id principal;
-        char name[65];
-        bool is_worker;
-        bool active;
-        char sql_hash[42]; /* not empty: make a MariaDB account of this name with this password hash */
-        bool drop_sql;
-        int64_t at_us;
-};
-struct store_key {
-        uint64_t key;
-        struct principal_id principal;
-        bool is_worker;
-        bool revoked;
-        char public_key[41];
-        int64_t expires_us; /* 0: never */
-        int64_t at_us;
-};
-struct store_role {
-        uint32_t role;
-        char name[65];
-        bool removed;
-};
-struct store_member {
-        uint32_t role;
-        struct principal_id principal;
-        bool removed;
-};
-struct store_grant {
-        uint32_t role;
-        enum permission permission;
-        enum scope scope;
-        char type[65]; /* "*": all */
-        bool removed;
-};
 struct store_queue {
         uint32_t queue;
         char name[65];

@@ -1,0 +1,47 @@
+/* What is written of people, workers, their keys and their rights. See store_op.h. */
+#ifndef CORE_STORE_PEOPLE_H
+#define CORE_STORE_PEOPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ids.h"
+#include "proto/words.h"
+
+struct store_principal {
+        struct principal_id principal;
+        char name[65];
+        bool is_worker;
+        bool active;
+        char sql_hash[42]; /* not empty: make a MariaDB account of this name with this password hash */
+        bool drop_sql;
+        int64_t at_us;
+};
+struct store_key {
+        uint64_t key;
+        struct principal_id principal;
+        bool is_worker;
+        bool revoked;
+        char public_key[41];
+        int64_t expires_us; /* 0: never */
+        int64_t at_us;
+};
+struct store_role {
+        uint32_t role;
+        char name[65];
+        bool removed;
+};
+struct store_member {
+        uint32_t role;
+        struct principal_id principal;
+        bool removed;
+};
+struct store_grant {
+        uint32_t role;
+        enum permission permission;
+        enum scope scope;
+        char type[65]; /* "*": all */
+        bool removed;
+};
+
+#endif
