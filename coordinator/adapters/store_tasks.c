@@ -29,6 +29,7 @@ static int new_rows(struct store_writer *writer, struct db *db, const struct sto
                 db_put_u64(args, tasks->job.n);
                 db_put_u64(args, tasks->first + i * tasks->step);
                 db_put_u64(args, tasks->status);
+                db_put_u64(args, tasks->reason);
                 db_put_u64(args, tasks->owner.n);
         }
         return store_row_added(writer, db, ROWS_TASK_NEW, err);
@@ -40,11 +41,12 @@ static int new_sequence(struct store_writer *writer, struct db *db, const struct
         CLEANUP_DB_ARGS struct db_args args = { 0 };
         uint64_t n = MIN(tasks->n - from, SEQUENCE_MAX);
 
-        db_args_init(&args, "job:u first:u step:u status:u owner:u n:u");
+        db_args_init(&args, "job:u first:u step:u status:u reason:u owner:u n:u");
         db_put_u64(&args, tasks->job.n);
         db_put_u64(&args, tasks->first + from * tasks->step);
         db_put_u64(&args, tasks->step);
         db_put_u64(&args, tasks->status);
+        db_put_u64(&args, tasks->reason);
         db_put_u64(&args, tasks->owner.n);
         db_put_u64(&args, n);
         return store_write_now(writer, db, "tasks_new", &args, n, err);

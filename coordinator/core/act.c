@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "core/job.h"
 #include "core/lease.h"
+#include "core/park.h"
 #include "core/pending.h"
 #include "core/place.h"
 #include "core/queue.h"
@@ -142,7 +143,7 @@ static uint64_t cancel_limbo(struct core *core, struct job *job, const struct sp
         return n;
 }
 
-static uint64_t count_at_home(const struct job *job, const struct spans *which)
+static uint64_t count_at_home(const struct job *job, const struct spans *which, bool free, bool parked)
 {
         uint64_t n = 0;
 
@@ -150,8 +151,12 @@ static uint64_t count_at_home(const struct job *job, const struct spans *which)
                 uint32_t lo = which->list[i].lo;
                 uint32_t hi = which->list[i].hi;
 
-                n += lots_again_within(job, lo, hi) + spans_count_within(&job->cool, lo, hi);
-                if (hi >= job->cursor) {
+                if (free)
+                        n += lots_again_within(job, lo, hi) + spans_count_within(&job->cool, lo, hi) +
+                             spans_count_within(&job->ripe, lo, hi);
+                if (parked)
+                        n += spans_count_within(&job->parked, lo, hi);
+                if (free && hi >= job->cursor) {
                         lo = MAX(lo, job->cursor);
                         n += hi - lo + 1 - spans_count_within(&job->gone, lo, hi);
                 }
@@ -161,7 +166,8 @@ static uint64_t count_at_home(const struct job *job, const struct spans *which)
 
 static uint64_t count_open(const struct job *job, const struct spans *which, uint32_t statuses)
 {
-        uint64_t n = wants(statuses, job_home(job)) ? count_at_home(job, which) : 0;
+        uint64_t n =
+                count_at_home(job, which, wants(statuses, job_home(job)), wants(statuses, park_home(job)));
         const struct lease *lease;
 
         for (size_t i = job->limbo.head; i < job->limbo.n; i++) {
@@ -185,11 +191,14 @@ static void cancel_some(struct core *core, const struct asker *asker, struct job
         struct lease *lease, *next;
         uint64_t n = cancel_limbo(core, job, which, statuses);
         struct ack *ack;
+        struct sweep_how how = { .status = TASK_STATUS_CANCELLED,
+                                 .reason = TASK_REASON_CANCELLED,
+                                 .free = wants(statuses, job_home(job)),
+                                 .parked = wants(statuses, park_home(job)) };
 
         DL_FOREACH_SAFE2(job->leases, lease, next, job_next)
         n += cancel_granted(core, lease, which, statuses, true);
-        if (wants(statuses, job_home(job)))
-                n += sweep_some(core, job, which);
+        n += sweep_some(core, job, which, &how);
         if (job->sweep.count == 0) {
                 reply_changed(core, asker, n, NULL);
                 return;

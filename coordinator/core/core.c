@@ -12,6 +12,7 @@
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/job.h"
+#include "core/park.h"
 #include "core/pending.h"
 #include "core/place.h"
 #include "core/queue.h"
@@ -183,6 +184,7 @@ static void on_fact(struct core *core, const struct event *event)
         case FACT_MARK:
                 if (job) {
                         job->mark = MAX(job->mark, (uint32_t)fact->n);
+                        park_ripen(job);
                         queue_consider(core, job);
                 }
                 break;

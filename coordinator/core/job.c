@@ -2,7 +2,8 @@
  * the edges of task_state.def.
  *
  * Invariants: 1. the sum of n[] is `tasks`. 2. granted_queued tasks of n[QUEUED] and all of n[RUNNING] are in leases;
- * every other task that is not final is at home (job_home), and home is one status for all of them. */
+ * every other task that is not final is at home (job_home), and home is one status for all of them; but parked ones are
+ * counted under parked_at. */
 #include "core/job.h"
 
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/lease.h"
+#include "core/park.h"
 #include "core/place.h"
 #include "core/queue.h"
 #include "core/rows.h"
@@ -199,6 +201,8 @@ void job_free(struct core *core, struct job *job)
         spans_done(&job->adopted);
         spans_done(&job->round);
         spans_done(&job->gone);
+        spans_done(&job->parked);
+        spans_done(&job->ripe);
         spans_done(&job->sweep);
         free(job->notes);
         indexes_done(&job->indexes);
@@ -239,6 +243,8 @@ void job_rehome(struct core *core, struct job *job)
         for (int from = TASK_STATUS_HELD; from <= TASK_STATUS_QUEUED; from++) {
                 uint64_t n = job->n[from] - (from == TASK_STATUS_QUEUED ? job->granted_queued : 0);
 
+                if (from == (int)job->parked_at)
+                        n -= job->parked.count;
                 if (from == (int)home || n == 0)
                         continue;
                 if (from == TASK_STATUS_WAITING && home == TASK_STATUS_QUEUED)
@@ -247,6 +253,7 @@ void job_rehome(struct core *core, struct job *job)
                         trigger = TRIGGER_WAIT;
                 job_move(core, job, (enum task_status)from, trigger, home, n);
         }
+        park_rehome(core, job);
         queue_consider(core, job);
 }
 
@@ -299,7 +306,8 @@ enum task_status job_status(const struct job *job)
 static uint32_t lowest_open(const struct job *job)
 {
         uint32_t low = spans_skip(&job->gone, job->cursor);
-        const struct spans *sets[] = { &job->cool, &job->limbo, &job->sweep, &job->round };
+        const struct spans *sets[] = { &job->cool,  &job->limbo,  &job->sweep,
+                                       &job->round, &job->parked, &job->ripe };
         const struct lease *lease;
         const struct lot *lot;
 

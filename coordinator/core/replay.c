@@ -1,6 +1,6 @@
 /* Replay. A job comes back with its counts, its mark and its cursor at the mark (or where its rows end, if that is
  * lower: nothing without a row was granted); the tasks below that are not final go to limbo, where their workers may
- * claim them (adopt.c). Every task below the cursor that is not mentioned is final. */
+ * claim them (adopt.c); those whose row says that they wait are parked again. Every task below the cursor that is not mentioned is final. */
 #include "core/replay.h"
 
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "core/comeback.h"
 #include "core/deps.h"
 #include "core/job.h"
+#include "core/park.h"
 #include "core/queue.h"
 #include "core/spec.h"
 #include "core/submit.h"
@@ -102,7 +103,16 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
         index_spans(&job->indexes, &tasks->indexes, 1, &named);
         if (job->cursor > 0)
                 spans_take(&named, 0, job->cursor - 1, &below);
-        if (below.count > 0) {
+        if (tasks->status == TASK_STATUS_WAITING) {
+                bool dependency = tasks->reason == TASK_REASON_DEPENDENCY;
+
+                for (size_t i = below.head; i < below.n; i++) {
+                        below.list[i].attempt = (uint16_t)tasks->attempt;
+                        below.list[i].tries = (uint16_t)tasks->tries;
+                        below.list[i].crashes = (uint16_t)tasks->crashes;
+                        park_replayed(job, &below.list[i], dependency);
+                }
+        } else if (below.count > 0) {
                 uint32_t note = note_for(job, tasks);
 
                 for (size_t i = below.head; i < below.n; i++) {
@@ -137,6 +147,7 @@ static bool was_granted(const struct job *job)
 static void settle_home(struct core *core, struct job *job)
 {
         enum task_status home;
+        uint64_t n;
 
         if (!was_granted(job)) {
                 deps_attach(core, job);
@@ -145,15 +156,15 @@ static void settle_home(struct core *core, struct job *job)
                 job->n_waits = 1; /* for what never came: it stays waiting while its tasks are ended */
         }
         home = job_home(job);
-        if (home == TASK_STATUS_QUEUED)
-                return;
-        job->n[home] = job->n[TASK_STATUS_QUEUED];
-        job->n[TASK_STATUS_QUEUED] = 0;
+        n = job->n[TASK_STATUS_QUEUED] - job->parked.count;
+        job->n[TASK_STATUS_QUEUED] -= n;
+        job->n[home] += n;
+        park_settle(job);
 }
 
 static void revive(struct core *core, struct job *job)
 {
-        uint64_t not_final = job->limbo.count + (job->tasks - job->cursor);
+        uint64_t not_final = job->limbo.count + job->parked.count + (job->tasks - job->cursor);
 
         if (job->phase == JOB_LOADING) {
                 settle_home(core, job);

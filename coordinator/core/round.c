@@ -276,7 +276,7 @@ void round_committed(struct core *core, struct job *job)
 {
         job->round_out = false;
         if (job->ending != 0)
-                spans_move(&job->round, &job->sweep);
+                sweep_add(job, &job->round, job->ending, job->ending_reason);
         else
                 lots_again_add(job, NULL, &job->round);
         queue_consider(core, job);

@@ -3,11 +3,44 @@
 #include "core/rows.h"
 
 #include "core/job.h"
+#include "core/park.h"
 #include "core/queue.h"
 #include "core/sweep.h"
+#include "core/tasks.h"
+
+/* Rows lo … hi - 1 were made as if all of them waited for a dependency: the others are set right. */
+static void write_others(struct core *core, struct job *job, uint32_t lo, uint32_t hi)
+{
+        const struct span none = { 0 };
+        struct spans queued = { 0 };
+        struct spans timed = { 0 };
+
+        for (uint32_t at = spans_skip(&job->parked, lo); at < hi;) {
+                uint32_t end = MIN(hi, spans_next(&job->parked, at));
+
+                spans_add(&queued, (struct span){ .lo = at, .hi = end - 1 });
+                at = spans_skip(&job->parked, end);
+        }
+        for (uint32_t at = spans_next(&job->parked, lo); at < hi;) {
+                struct span run = *spans_find(&job->parked, at);
+                uint32_t end = MIN(hi, run.hi + 1);
+
+                if (run.note == PARK_TIME)
+                        spans_add(&timed, (struct span){ .lo = at, .hi = end - 1 });
+                at = spans_next(&job->parked, end);
+        }
+        if (queued.count > 0)
+                tasks_write_state(core, job, &queued, TASK_STATUS_QUEUED, TASK_REASON_NONE, &none, NULL);
+        if (timed.count > 0)
+                tasks_write_state(core, job, &timed, TASK_STATUS_WAITING, TASK_REASON_NONE, &none, NULL);
+        spans_done(&queued);
+        spans_done(&timed);
+}
 
 void rows_write(struct core *core, struct job *job, uint32_t lo, uint32_t hi)
 {
+        bool waiting = spans_next(&job->parked, lo) < hi;
+
         for (size_t i = 0; i < job->indexes.n_parts; i++) {
                 const struct index_part *part = &job->indexes.parts[i];
                 uint64_t from = MAX(part->at, lo);
@@ -21,9 +54,12 @@ void rows_write(struct core *core, struct job *job, uint32_t lo, uint32_t hi)
                         .first = part->lo + (from - part->at) * part->step,
                         .step = part->step,
                         .n = to - from,
-                        .status = TASK_STATUS_QUEUED,
+                        .status = waiting ? TASK_STATUS_WAITING : TASK_STATUS_QUEUED,
+                        .reason = waiting ? TASK_REASON_DEPENDENCY : TASK_REASON_NONE,
                 };
         }
+        if (waiting)
+                write_others(core, job, lo, hi);
         job->exist_asked = hi;
         job_set_dirty(core, job);
 }
@@ -64,6 +100,7 @@ void rows_exist(struct core *core, struct job *job, uint32_t n)
         core->rows_out = false;
         if (job) {
                 job->exist = MAX(job->exist, n);
+                park_ripen(job);
                 rows_want(core, job);
                 queue_consider(core, job);
                 sweep_next(core, job);

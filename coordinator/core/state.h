@@ -168,12 +168,14 @@ struct job {
         uint64_t floor_epoch; /* leases of older epochs are not adopted */
         struct spans limbo; /* below the mark after a restart: a worker may come back with them */
         struct spans adopted; /* taken over by a worker since the restart: a hint for older claims */
-        struct spans gone; /* at or above the cursor, but ended or to be ended: never granted */
-        struct spans sweep; /* to be ended without a start, row by row */
+        struct spans
+                gone; /* at or above the cursor, but ended, to be ended or parked: the cursor passes over them */
+        struct spans parked; /* wait for something of their own (park.h); note: enum park */
+        enum task_status parked_at; /* where these are counted */
+        struct spans ripe; /* parked no more, but above the mark or without a row yet */
+        struct spans sweep; /* to be ended without a start, row by row; note: with which status and reason */
         struct spans round; /* a new round that is not committed yet */
         bool round_out;
-        enum task_status sweep_status;
-        enum task_reason sweep_reason;
         bool sweeping; /* a chunk of the sweep is on its way */
         enum task_status ending; /* whole job: no task of it is granted any more; 0: no */
         enum task_reason ending_reason;

@@ -91,6 +91,7 @@ struct store_tasks_new { /* indexes first, first + step, …, n of them; rows ma
         struct principal_id owner;
         uint64_t first, step, n;
         enum task_status status;
+        enum task_reason reason;
 };
 
 struct store_task_state {

@@ -14,6 +14,7 @@
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/job.h"
+#include "core/park.h"
 #include "core/pending.h"
 #include "core/place.h"
 #include "core/rows.h"
@@ -211,7 +212,7 @@ void submit_write_chunk(struct core *core, struct job *job, uint32_t no, const u
 void submit_complete(struct core *core, struct job *job)
 {
         job->phase = JOB_NEW;
-        job->mark_asked = (uint32_t)MIN(job->tasks, (uint32_t)MARK_STRIDE);
+        job->mark_asked = MAX(job->mark_asked, (uint32_t)MIN(job->tasks, (uint32_t)MARK_STRIDE));
         if (job->tasks <= SMALL_JOB_TASKS)
                 rows_write(core, job, 0, job->tasks);
         job_set_dirty(core, job);
@@ -483,6 +484,7 @@ void submit_durable(struct core *core, struct job *job)
                 return;
         job->mark = job->mark_asked;
         job->exist = job->exist_asked;
+        park_ripen(job);
         job_live(core, job);
         sweep_next(core, job);
         job_check_end(core, job);

@@ -1,4 +1,4 @@
-/* job.sweep holds positions that are not granted, not waiting to be, and not final yet.
+/* job.sweep holds positions that are not granted, not waiting to be, and not final yet; each run knows how it ends.
  *
  * A position at or above the mark is taken for never granted by a restart, whatever its row says; so the mark goes
  * above everything that is ended here. Rows that do not exist yet are made first, in the same transaction. */
@@ -7,35 +7,47 @@
 #include <stdlib.h>
 
 #include "core/job.h"
+#include "core/park.h"
 #include "core/place.h"
 #include "core/queue.h"
 #include "core/rows.h"
 #include "core/tasks.h"
 
-static void take_never_granted(struct job *job, uint32_t lo, uint32_t hi, bool remember)
+static uint32_t end_note(enum task_status status, enum task_reason reason)
 {
-        uint32_t from = spans_skip(&job->gone, MAX(lo, job->cursor));
+        return (uint32_t)status | (uint32_t)reason << 8;
+}
 
-        while (from <= hi && from < job->tasks) {
-                uint32_t next = spans_next(&job->gone, from);
-                struct span span = { .lo = from, .hi = MIN(hi, MIN(job->tasks, next) - 1) };
+enum task_status sweep_status(const struct span *span)
+{
+        return (enum task_status)(span->note & 0xff);
+}
 
+static enum task_reason sweep_reason(const struct span *span)
+{
+        return (enum task_reason)(span->note >> 8);
+}
+
+void sweep_add(struct job *job, struct spans *from, enum task_status status, enum task_reason reason)
+{
+        for (size_t i = from->head; i < from->n; i++) {
+                struct span span = from->list[i];
+
+                span.note = end_note(status, reason);
                 spans_add(&job->sweep, span);
-                if (remember)
-                        spans_add(&job->gone, span);
-                from = spans_skip(&job->gone, span.hi + 1);
         }
+        spans_done(from);
 }
 
 void sweep_job(struct core *core, struct job *job, enum task_status status, enum task_reason reason)
 {
+        struct spans all = { 0 };
+
         job->ending = status;
         job->ending_reason = reason;
-        job->sweep_status = status;
-        job->sweep_reason = reason;
-        lots_again_take(job, 0, job->tasks - 1, &job->sweep);
-        spans_take(&job->cool, 0, job->tasks - 1, &job->sweep);
-        take_never_granted(job, job->cursor, job->tasks - 1, false);
+        park_take_free(job, 0, job->tasks - 1, false, &all);
+        park_take_parked(core, job, 0, job->tasks - 1, &all);
+        sweep_add(job, &all, status, reason);
         job->cursor = job->tasks;
         spans_done(&job->gone);
         job_set_dirty(core, job);
@@ -43,23 +55,25 @@ void sweep_job(struct core *core, struct job *job, enum task_status status, enum
         sweep_next(core, job);
 }
 
-uint64_t sweep_some(struct core *core, struct job *job, const struct spans *which)
+uint64_t sweep_some(struct core *core, struct job *job, const struct spans *which,
+                    const struct sweep_how *how)
 {
-        uint64_t before = job->sweep.count;
+        struct spans taken = { 0 };
+        uint64_t n;
 
         if (job->ending != 0) /* it has everything already, with a status of its own */
                 return 0;
-        job->sweep_status = TASK_STATUS_CANCELLED;
-        job->sweep_reason = TASK_REASON_CANCELLED;
         for (size_t i = which->head; i < which->n; i++) {
-                lots_again_take(job, which->list[i].lo, which->list[i].hi, &job->sweep);
-                spans_take(&job->cool, which->list[i].lo, which->list[i].hi, &job->sweep);
-                take_never_granted(job, which->list[i].lo, which->list[i].hi, true);
+                if (how->free)
+                        park_take_free(job, which->list[i].lo, which->list[i].hi, true, &taken);
+                if (how->parked)
+                        park_take_parked(core, job, which->list[i].lo, which->list[i].hi, &taken);
         }
-        before = job->sweep.count - before;
+        n = taken.count;
+        sweep_add(job, &taken, how->status, how->reason);
         queue_consider(core, job);
         sweep_next(core, job);
-        return before;
+        return n;
 }
 
 /* The run at the front, at most a batch of it; with the rows it needs. Empty if it must wait for rows. */
@@ -79,8 +93,8 @@ static void end_run(struct core *core, struct job *job, const struct span *run)
 {
         struct spans which = { 0 };
         struct outcome outcome = {
-                .status = job->sweep_status,
-                .reason = job->sweep_reason,
+                .status = sweep_status(run),
+                .reason = sweep_reason(run),
                 .attempt = run->attempt,
                 .tries = run->tries,
                 .crashes = run->crashes,
@@ -98,7 +112,7 @@ static void end_run(struct core *core, struct job *job, const struct span *run)
                 effects_fact(core->out, (struct fact){ .kind = FACT_MARK, .job = job->id, .n = run->hi + 1 });
         }
         spans_add(&which, *run);
-        job_move(core, job, job_home(job), TRIGGER_SWEEP, job->sweep_status, which.count);
+        job_move(core, job, job_home(job), TRIGGER_SWEEP, outcome.status, which.count);
         tasks_write_end(core, job, &which, &outcome);
         spans_done(&which);
 }

@@ -100,7 +100,8 @@ static void open_positions(const struct job *job, const struct msg_watch *ask, s
 {
         struct spans asked = { 0 };
         struct spans never = { 0 };
-        const struct spans *sets[] = { &job->cool, &job->limbo, &job->sweep, &job->round, &never };
+        const struct spans *sets[] = { &job->cool,   &job->limbo, &job->sweep, &job->round,
+                                       &job->parked, &job->ripe,  &never };
         const struct lot *lot;
         uint32_t from = spans_skip(&job->gone, job->cursor);
 

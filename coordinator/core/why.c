@@ -5,9 +5,11 @@
 #include "core/entries.h"
 #include "core/job.h"
 #include "core/lease.h"
+#include "core/park.h"
 #include "core/pending.h"
 #include "core/place.h"
 #include "core/queue.h"
+#include "core/sweep.h"
 #include "core/worker.h"
 
 typedef unsigned long long ull;
@@ -108,7 +110,7 @@ static void why_system(const struct core *core, const struct job *job, struct bu
         }
         if (job->sweep.count > 0) {
                 buf_addf(&text, "%llu tasks are being ended", (ull)job->sweep.count);
-                add(rows, task_status_word(job->ending != 0 ? job->ending : job->sweep_status), &text);
+                add(rows, task_status_word(sweep_status(spans_first(&job->sweep))), &text);
                 buf_clear(&text);
         }
         if (core->draining) {
@@ -159,6 +161,17 @@ static void why_lease(const struct core *core, const struct lease *lease, uint32
         add(rows, lease_has(lease, LEASE_STARTED, at) ? "running" : "granted", &text);
 }
 
+static void why_parked(const struct span *run, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+
+        if (run->note == PARK_DEPENDENCY)
+                buf_add_str(&text, "waits for a task that it depends on");
+        else
+                buf_addf(&text, "attempt %u is over, the next one has its time", run->attempt);
+        add(rows, run->note == PARK_DEPENDENCY ? "dependency" : "time", &text);
+}
+
 static void why_task(const struct core *core, const struct job *job, uint32_t at, struct buf *rows)
 {
         CLEANUP_BUF struct buf text = { 0 };
@@ -176,8 +189,11 @@ static void why_task(const struct core *core, const struct job *job, uint32_t at
         if (again) {
                 buf_addf(&text, "attempt %u is over, another follows", again->attempt);
                 add(rows, "again", &text);
+        } else if (spans_find(&job->parked, at)) {
+                why_parked(spans_find(&job->parked, at), rows);
         } else if (!spans_find(&job->limbo, at) && !spans_find(&job->sweep, at) &&
-                   !spans_find(&job->round, at) && (at < job->cursor || spans_find(&job->gone, at))) {
+                   !spans_find(&job->round, at) && !spans_find(&job->ripe, at) &&
+                   (at < job->cursor || spans_find(&job->gone, at))) {
                 buf_add_str(&text, "the task is finished");
                 add(rows, "finished", &text);
                 return;

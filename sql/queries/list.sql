@@ -51,8 +51,8 @@ ORDER BY j.job_id DESC LIMIT 1 OFFSET :last
 -- name: list_tasks
 SELECT STRAIGHT_JOIN t.job_id, t.task_index, CONCAT(t.job_id, '.', t.task_index) AS task_id, j.name AS `job_name=JOB_NAME`,
   o.name AS owner, j.queue, j.task_type AS `task_type=TYPE`,
-  CASE WHEN t.status <> 3 THEN t.status WHEN j.held > 0 THEN 1
-    WHEN j.waiting > 0 AND (j.queued = 0 OR t.attempt > 0) THEN 2 ELSE 3 END AS `status=STATUS`,
+  CASE WHEN t.status NOT IN (2, 3) THEN t.status WHEN j.held > 0 THEN 1
+    WHEN j.waiting > 0 AND j.queued = 0 THEN 2 ELSE t.status END AS `status=STATUS`,
   t.reason AS `reason=REASON`,
   CASE WHEN t.status >= 5 AND t.started_us > 0 AND t.reason NOT BETWEEN 5 AND 9 AND t.exit_signal = 0 THEN t.exit_code END AS exit_code,
   NULLIF(t.exit_signal, 0) AS exit_signal, NULLIF(t.attempt, 0) AS attempt, w.name AS worker,
@@ -75,8 +75,8 @@ WHERE t.job_id BETWEEN :job_lo AND :job_hi + 0 AND (t.job_id > :cursor OR t.task
   AND t.task_index BETWEEN :index_lo AND :index_hi
   AND (:ranges = '' OR EXISTS (SELECT 1 FROM JSON_TABLE(IF(:ranges = '', '[]', :ranges), '$[*]'
     COLUMNS (lo BIGINT UNSIGNED PATH '$[0]', hi BIGINT UNSIGNED PATH '$[1]')) r WHERE t.task_index BETWEEN r.lo AND r.hi))
-  AND (:statuses = 0 OR (:statuses >> CASE WHEN t.status <> 3 THEN t.status WHEN j.held > 0 THEN 1
-    WHEN j.waiting > 0 AND (j.queued = 0 OR t.attempt > 0) THEN 2 ELSE 3 END) & 1)
+  AND (:statuses = 0 OR (:statuses >> CASE WHEN t.status NOT IN (2, 3) THEN t.status WHEN j.held > 0 THEN 1
+    WHEN j.waiting > 0 AND j.queued = 0 THEN 2 ELSE t.status END) & 1)
 ORDER BY t.job_id, t.task_index LIMIT :rows
 
 -- The cursor within a job is index and attempt in one number.

@@ -65,12 +65,12 @@ SELECT wrapped_key FROM Coordinator WHERE part = 0
 
 -- ---------------------------------------------------------------- tasks
 -- name: task_new
-INSERT INTO Tasks (job_id, task_index, status, owner) VALUES (:job, :index, :status, :owner)
+INSERT INTO Tasks (job_id, task_index, status, reason, owner) VALUES (:job, :index, :status, :reason, :owner)
 
 -- Made on the server, up to 20,000 in one statement.
 -- name: tasks_new
-INSERT INTO Tasks (job_id, task_index, status, owner)
-SELECT :job, :first + seq * :step, :status, :owner FROM seq_0_to_19999 WHERE seq < :n
+INSERT INTO Tasks (job_id, task_index, status, reason, owner)
+SELECT :job, :first + seq * :step, :status, :reason, :owner FROM seq_0_to_19999 WHERE seq < :n
 
 -- name: task_state
 UPDATE Tasks SET status = :status, reason = :reason, attempt = :attempt, tries = :tries, crashes = :crashes,

@@ -1,5 +1,5 @@
 -- One row a task, once its row exists. Tasks that never ran are stored as queued (a hold does not rewrite ten million
--- rows): held and waiting come from their job.
+-- rows): held and waiting come from their job. A task that waits for something of its own is stored as waiting.
 -- Reasons 5 to 9: no program was started, so that there is no exit code.
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW v_tasks AS
 SELECT t.job_id AS job_id,
@@ -11,10 +11,10 @@ SELECT t.job_id AS job_id,
   CAST(CONVERT(scoped_text(q.s, j.owner, j.queue) USING utf8mb4) AS CHAR(64))
     COLLATE utf8mb4_nopad_bin AS queue,
   ELT(scoped(q.s, j.owner, j.task_type), 'command', 'noop', 'echo', 'sleep') AS task_type,
-  ELT(scoped(q.s, t.owner, CASE WHEN t.status <> 3 THEN t.status
+  ELT(scoped(q.s, t.owner, CASE WHEN t.status NOT IN (2, 3) THEN t.status
       WHEN scoped(q.s, j.owner, j.held) > 0 THEN 1
-      WHEN scoped(q.s, j.owner, j.waiting) > 0 AND (scoped(q.s, j.owner, j.queued) = 0 OR t.attempt > 0) THEN 2
-      ELSE 3 END),
+      WHEN scoped(q.s, j.owner, j.waiting) > 0 AND scoped(q.s, j.owner, j.queued) = 0 THEN 2
+      ELSE t.status END),
     'held', 'waiting', 'queued', 'running', 'succeeded', 'failed', 'timeout', 'oom', 'lost', 'cancelled', 'aborted') AS status,
   ELT(scoped(q.s, t.owner, t.reason),
     'exit-code', 'signal', 'time-limit', 'oom', 'command-not-found', 'not-executable',

@@ -64,5 +64,5 @@ FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0 AND j.waiting > 0
 JOIN Tasks t ON t.job_id = j.job_id
-WHERE scoped(q.s, t.owner, t.status) = 3 AND scoped(q.s, t.owner, t.attempt) > 0
+WHERE scoped(q.s, t.owner, t.status) = 2 AND scoped(q.s, t.owner, t.attempt) > 0
 ;;

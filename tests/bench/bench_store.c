@@ -215,9 +215,9 @@ static void run_array(struct bench *bench, enum shape shape, uint64_t per_batch)
         job = bench->jobs;
         for (uint64_t at = 0; at < TASKS; at += per_batch) {
                 if (made <= at) {
-                        add(&batch, STORE_TASKS_NEW)->u.tasks_new =
-                                (struct store_tasks_new){ { job }, { 1 }, made + 1,
-                                                          1,       20000, TASK_STATUS_QUEUED };
+                        add(&batch, STORE_TASKS_NEW)->u.tasks_new = (struct store_tasks_new){
+                                { job }, { 1 }, made + 1, 1, 20000, TASK_STATUS_QUEUED, TASK_REASON_NONE
+                        };
                         made += 20000;
                 }
                 for (uint64_t lo = at; lo < at + per_batch; lo += LEASE)
@@ -240,9 +240,9 @@ static void run_singles(struct bench *bench, uint64_t per_batch)
 
                 for (uint64_t i = 0; i < per_batch; i++) {
                         add_job(bench, &batch, 1);
-                        add(&batch, STORE_TASKS_NEW)->u.tasks_new = (struct store_tasks_new){
-                                { bench->jobs }, { 1 }, 1, 1, 1, TASK_STATUS_QUEUED
-                        };
+                        add(&batch, STORE_TASKS_NEW)->u.tasks_new =
+                                (struct store_tasks_new){ { bench->jobs },    { 1 },           1, 1, 1,
+                                                          TASK_STATUS_QUEUED, TASK_REASON_NONE };
                 }
                 hand_over(bench, &batch);
                 for (uint64_t i = 0; i < per_batch; i++) {

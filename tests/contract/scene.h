@@ -277,8 +277,9 @@ static inline struct store_job_new *add_job(struct store_batch *batch, uint64_t 
 static inline void add_tasks(struct store_batch *batch, uint64_t job, struct principal_id owner,
                              uint64_t first, uint64_t step, uint64_t n)
 {
-        add(batch, STORE_TASKS_NEW)->u.tasks_new =
-                (struct store_tasks_new){ { job }, owner, first, step, n, TASK_STATUS_QUEUED };
+        add(batch, STORE_TASKS_NEW)->u.tasks_new = (struct store_tasks_new){
+                { job }, owner, first, step, n, TASK_STATUS_QUEUED, TASK_REASON_NONE
+        };
 }
 
 static inline struct range *ranges_of(const struct range *list, size_t n)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/park.h"
 #include "core/state.h"
 
 static void batch_done(struct sim_batch *batch)
@@ -26,6 +27,17 @@ static void batch_done(struct sim_batch *batch)
         memset(batch, 0, sizeof(*batch));
 }
 
+static void check_parked(struct sim *sim, uint64_t id, uint64_t index)
+{
+        const struct job *job;
+        uint32_t at;
+
+        HASH_FIND(hh, sim->core->jobs, &id, sizeof(id), job);
+        if (job && index_find(&job->indexes, index, &at) && spans_find(&job->parked, at))
+                sim_fail(sim, "task %llu.%llu is granted and waits for something of its own",
+                         (unsigned long long)id, (unsigned long long)index);
+}
+
 static void note_run(struct sim *sim, const struct buf *header)
 {
         CLEANUP_WITH(msg_free) struct msg *msg = NULL;
@@ -44,6 +56,7 @@ static void note_run(struct sim *sim, const struct buf *header)
                                 struct sim_witness *witness = sim_witness(sim, grant->job, i);
                                 uint64_t epoch = msg->u.run.epoch;
 
+                                check_parked(sim, grant->job, i);
                                 if (epoch < witness->epoch ||
                                     (epoch == witness->epoch && grant->attempt < witness->attempt))
                                         sim_fail(sim,
@@ -158,6 +171,39 @@ void sim_shell_event(struct sim *sim, struct event *event)
         event->wall_us = sim->wall_us;
         event->random = sim_random(sim);
         core_step(sim->core, event, &effects);
+        carry_out(sim, &effects);
+        effects_done(&effects);
+}
+
+/* Some tasks of a job get a reason of their own to wait, without one; later all are let go. */
+void sim_shell_park(struct sim *sim, bool release)
+{
+        struct core *core = sim->core;
+        struct effects effects = { 0 };
+        struct spans which = { 0 };
+        struct job *job;
+        uint64_t skip;
+
+        if (!core || !core->jobs)
+                return;
+        skip = sim_below(sim, HASH_CNT(hh, core->jobs));
+        for (job = core->jobs; skip > 0; skip--)
+                job = job->hh.next;
+        if (job->phase != JOB_LIVE || job->ending != 0)
+                return;
+        core->out = &effects;
+        if (release) {
+                spans_add(&which, (struct span){ .lo = 0, .hi = job->tasks - 1 });
+                park_release(core, job, &which, PARK_TIME);
+        } else {
+                uint32_t lo = (uint32_t)sim_below(sim, job->tasks);
+
+                spans_add(&which,
+                          (struct span){ .lo = lo, .hi = lo + (uint32_t)sim_below(sim, job->tasks - lo) });
+                park_tasks(core, job, &which, PARK_TIME);
+        }
+        core->out = NULL;
+        spans_done(&which);
         carry_out(sim, &effects);
         effects_done(&effects);
 }

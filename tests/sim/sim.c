@@ -147,6 +147,8 @@ static void live(struct sim *sim)
         } else {
                 pass_time(sim);
         }
+        if (sim_below(sim, 100) == 0)
+                sim_shell_park(sim, sim->healing || sim_chance(sim, 50));
         if (!sim->healing && sim_below(sim, 700) == 0)
                 break_something(sim);
 }

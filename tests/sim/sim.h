@@ -114,6 +114,7 @@ void sim_shell_crash(struct sim *sim, bool commit); /* commit: the batch in flig
 void sim_shell_event(struct sim *sim, struct event *event);
 void sim_shell_message(struct sim *sim, struct session_id session, const char *public_key, bool worker,
                        const struct buf *header, const void *body, size_t body_bytes);
+void sim_shell_park(struct sim *sim, bool release);
 void sim_shell_commit(struct sim *sim);
 void sim_shell_hand_over(struct sim *sim);
 

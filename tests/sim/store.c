@@ -144,6 +144,7 @@ static void tasks_new(struct sim *sim, const struct store_tasks_new *new)
 
                 row->index = new->first + i *new->step;
                 row->now.status = new->status;
+                row->now.reason = new->reason;
                 if (row_find(job, row->index))
                         sim_fail(sim, "task %llu.%llu has two rows", (ull)job->id, (ull)row->index);
                 HASH_ADD(hh, job->rows, index, sizeof(row->index), row);
@@ -549,6 +550,8 @@ void sim_store_check_counts(struct sim *sim)
                 job->touched = false;
                 if (job->loading)
                         continue;
+                if (job->n_status[TASK_STATUS_WAITING] > sum) /* some of them may be about to be ended */
+                        sim_fail(sim, "job %llu: more rows wait than can", (ull)job->id);
                 for (int status = TASK_STATUS_RUNNING; status < 12; status++) {
                         sum += said[status];
                         if (said[status] != job->n_status[status])

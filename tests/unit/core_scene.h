@@ -159,6 +159,7 @@ static inline void scene_new_rows(struct scene *s, const struct store_tasks_new 
                 row->job = new->job.n;
                 row->index = new->first + i *new->step;
                 row->now.status = new->status;
+                row->now.reason = new->reason;
         }
 }
 

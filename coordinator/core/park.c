@@ -1,0 +1,206 @@
+/* Tasks that wait for something of their own.
+ *
+ * Invariants: 1. parked positions at or above the cursor are in job.gone: the cursor passes over them. 2. all of
+ * job.parked is counted under job.parked_at, which is park_home. 3. what was let go stays in job.ripe until it lies below
+ * the committed mark and its row exists, and in job.cool until its last attempt is committed as used up. */
+#include "core/park.h"
+
+#include "core/job.h"
+#include "core/queue.h"
+#include "core/rows.h"
+#include "core/tasks.h"
+
+enum task_status park_home(const struct job *job)
+{
+        return job->spec->spec.hold ? TASK_STATUS_HELD : TASK_STATUS_WAITING;
+}
+
+void park_rehome(struct core *core, struct job *job)
+{
+        enum task_status home = park_home(job);
+
+        if (job->parked.count == 0 || job->parked_at == home)
+                return;
+        job_move(core, job, job->parked_at, home == TASK_STATUS_HELD ? TRIGGER_HOLD : TRIGGER_RELEASE, home,
+                 job->parked.count);
+        job->parked_at = home;
+}
+
+static void take_never_granted(struct job *job, uint32_t lo, uint32_t hi, bool remember, struct spans *into)
+{
+        uint32_t from = spans_skip(&job->gone, MAX(lo, job->cursor));
+
+        while (from <= hi && from < job->tasks) {
+                uint32_t next = spans_next(&job->gone, from);
+                struct span span = { .lo = from, .hi = MIN(hi, MIN(job->tasks, next) - 1) };
+
+                spans_add(into, span);
+                if (remember)
+                        spans_add(&job->gone, span);
+                from = spans_skip(&job->gone, span.hi + 1);
+        }
+}
+
+/* Rows that exist or are asked for say what holds; later ones will be made so. */
+static void write_rows(struct core *core, struct job *job, const struct spans *which, enum task_status status,
+                       enum task_reason reason)
+{
+        struct spans alike = { 0 };
+
+        for (size_t i = which->head; i < which->n && which->list[i].lo < job->exist_asked; i++) {
+                struct span run = which->list[i];
+                const struct span *before = spans_first(&alike);
+
+                if (before && (before->attempt != run.attempt || before->tries != run.tries ||
+                               before->crashes != run.crashes)) {
+                        tasks_write_state(core, job, &alike, status, reason, before, NULL);
+                        spans_done(&alike);
+                }
+                run.hi = MIN(run.hi, job->exist_asked - 1);
+                run.note = 0;
+                spans_add(&alike, run);
+        }
+        if (alike.count > 0)
+                tasks_write_state(core, job, &alike, status, reason, spans_first(&alike), NULL);
+        spans_done(&alike);
+}
+
+/* A restart takes for never granted what lies above the mark, and never looks at its row. */
+static void raise_mark(struct core *core, struct job *job, uint32_t mark)
+{
+        if (mark <= job->mark_asked)
+                return;
+        job->mark_asked = mark;
+        job_set_dirty(core, job);
+        if (job->phase == JOB_LIVE)
+                effects_fact(core->out, (struct fact){ .kind = FACT_MARK, .job = job->id, .n = mark });
+}
+
+static void park_all(struct core *core, struct job *job, struct spans *taken, enum park why)
+{
+        enum task_status home = job_home(job);
+
+        job->parked_at = park_home(job);
+        if (home != job->parked_at)
+                job_move(core, job, home, TRIGGER_WAIT, job->parked_at, taken->count);
+        raise_mark(core, job, taken->list[taken->n - 1].hi + 1);
+        write_rows(core, job, taken, TASK_STATUS_WAITING,
+                   why == PARK_DEPENDENCY ? TASK_REASON_DEPENDENCY : TASK_REASON_NONE);
+        for (size_t i = taken->head; i < taken->n; i++) {
+                taken->list[i].note = why;
+                spans_add(&job->parked, taken->list[i]);
+        }
+}
+
+uint64_t park_tasks(struct core *core, struct job *job, const struct spans *which, enum park why)
+{
+        struct spans taken = { 0 };
+        uint64_t n;
+
+        for (size_t i = which->head; i < which->n; i++)
+                park_take_free(job, which->list[i].lo, which->list[i].hi, true, &taken);
+        n = taken.count;
+        if (n > 0)
+                park_all(core, job, &taken, why);
+        spans_done(&taken);
+        if (n > 0)
+                queue_consider(core, job);
+        return n;
+}
+
+static void take_parked(struct job *job, const struct spans *which, enum park why, struct spans *into)
+{
+        struct spans taken = { 0 };
+
+        for (size_t i = which->head; i < which->n; i++)
+                spans_take(&job->parked, which->list[i].lo, which->list[i].hi, &taken);
+        for (size_t i = taken.head; i < taken.n; i++) {
+                struct span run = taken.list[i];
+
+                if (run.note != (uint32_t)why) {
+                        spans_add(&job->parked, run);
+                        continue;
+                }
+                run.note = 0;
+                spans_add(into, run);
+        }
+        spans_done(&taken);
+}
+
+static void leave_parked(struct core *core, struct job *job, uint64_t n)
+{
+        enum task_status home = job_home(job);
+
+        if (n > 0 && home != job->parked_at)
+                job_move(core, job, job->parked_at, TRIGGER_MET, home, n);
+}
+
+/* The last attempt of some may not be committed yet. */
+static void cool_again(struct job *job)
+{
+        const struct thaw *thaw;
+
+        for (thaw = job->thaws; thaw; thaw = thaw->next) {
+                for (size_t i = thaw->which.head; i < thaw->which.n; i++)
+                        spans_take(&job->ripe, thaw->which.list[i].lo, thaw->which.list[i].hi, &job->cool);
+        }
+}
+
+void park_release(struct core *core, struct job *job, const struct spans *which, enum park why)
+{
+        struct spans free = { 0 };
+
+        take_parked(job, which, why, &free);
+        if (free.count == 0)
+                return;
+        leave_parked(core, job, free.count);
+        write_rows(core, job, &free, TASK_STATUS_QUEUED, TASK_REASON_NONE);
+        if (job->phase == JOB_NEW && job->cursor > 0)
+                spans_take(&free, 0, job->cursor - 1, &job->limbo);
+        spans_move(&free, &job->ripe);
+        cool_again(job);
+        park_ripen(job);
+        queue_consider(core, job);
+}
+
+void park_ripen(struct job *job)
+{
+        uint32_t upto = MIN(job->mark, job->exist);
+        struct spans ripe = { 0 };
+
+        if (upto > 0 && job->ripe.count > 0)
+                spans_take(&job->ripe, 0, upto - 1, &ripe);
+        lots_again_add(job, NULL, &ripe);
+}
+
+void park_replayed(struct job *job, const struct span *run, bool dependency)
+{
+        struct span parked = *run;
+
+        parked.note = dependency ? PARK_DEPENDENCY : PARK_TIME;
+        spans_add(&job->parked, parked);
+}
+
+void park_settle(struct job *job)
+{
+        job->parked_at = park_home(job);
+        job->n[TASK_STATUS_QUEUED] -= job->parked.count;
+        job->n[job->parked_at] += job->parked.count;
+}
+
+void park_take_free(struct job *job, uint32_t lo, uint32_t hi, bool remember, struct spans *into)
+{
+        lots_again_take(job, lo, hi, into);
+        spans_take(&job->cool, lo, hi, into);
+        spans_take(&job->ripe, lo, hi, into);
+        take_never_granted(job, lo, hi, remember, into);
+}
+
+void park_take_parked(struct core *core, struct job *job, uint32_t lo, uint32_t hi, struct spans *into)
+{
+        struct spans parked = { 0 };
+
+        spans_take(&job->parked, lo, hi, &parked);
+        leave_parked(core, job, parked.count);
+        spans_move(&parked, into);
+}
