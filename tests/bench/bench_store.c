@@ -316,11 +316,31 @@ static void measure_commit(struct bench *bench)
                (double)(clock_mono_us() - from) / COMMITS);
 }
 
-int main(void)
+/* bench_store SHAPE SIZE: one measurement, at the batch size of the whole system. */
+static int measure_one(const char *shape, const char *size)
+{
+        struct bench bench = { 0 };
+        size_t i = 0;
+
+        while (i < ARRAY_LEN(SHAPES) && strcmp(SHAPES[i], shape) != 0)
+                i++;
+        if (i == ARRAY_LEN(SHAPES) || atoi(size) < 1) {
+                fprintf(stderr, "usage: bench_store [ranges|rows|running|results|jobs_of_one SIZE]\n");
+                return 64;
+        }
+        begin(&bench);
+        measure(&bench, (enum shape)i, strtoull(size, NULL, 10));
+        end(&bench);
+        return 0;
+}
+
+int main(int argc, char **argv)
 {
         static const uint64_t SIZES[] = { 500, 1000, 5000 };
         struct bench bench = { 0 };
 
+        if (argc == 3)
+                return measure_one(argv[1], argv[2]);
         begin(&bench);
         for (size_t i = 0; i < ARRAY_LEN(SIZES); i++)
                 for (enum shape shape = SHAPE_RANGES; shape <= SHAPE_RESULTS; shape++)

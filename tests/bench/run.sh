@@ -1,108 +1,67 @@
 #!/usr/bin/env bash
 # make bench: every figure that the README quotes, measured on a private cluster of this build (durable settings, one
-# machine for everything). Medians of RUNS; what is compared is measured in turn in the same run.
+# machine for everything). Medians of RUNS; what is compared is measured in turn in the same run: xargs, a bare loop of the
+# store at the same batch size, and each peer that is installed (peers.sh).
 # Prints one table and writes build/bench.json and, drawn by plot.sh, build/bench.svg.
-# BENCH_QUICK=1: small sizes, one run. BENCH_ONLY: regular expression of sections
-# (noop single clients spawn output latency reader load array history replay workers memory micro).
+# BENCH_QUICK=1: small sizes, one run, some minutes. BENCH="latency noop": these sections only.
 set -u -o pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." || exit 70
 
+SECTIONS="noop single clients shell spawn output latency reader load array history replay workers memory peers micro"
+wanted() { [ -z "${BENCH:-}" ] || [[ " ${BENCH//,/ } " == *" $1 "* ]]; }
+for section in ${BENCH:+${BENCH//,/ }}; do
+        [[ " $SECTIONS " == *" $section "* ]] || { echo "bench: no section '$section'; there are: $SECTIONS" >&2 && exit 64; }
+done
 if [ "${BENCH_QUICK:-}" = 1 ]; then
-        RUNS=${RUNS:-1} NOOP=40000 SINGLE=4000 SPAWN=1000 LATENCY=300 WHOLE=50
-        ARRAYS=1000000 HISTORY=200000 STEPS=5 QUEUED=1000000 WORKERS=1000
+        RUNS=${RUNS:-1} NOOP=40000 SINGLE=4000 SHELL_JOBS=100 SPAWN=1000 LATENCY=400 LOAD=30 WHOLE=60
+        ARRAYS=1000000 HISTORY=200000 STEPS=5 QUEUED=1000000 WORKERS=1000 BEATS_S=12
 else
-        RUNS=${RUNS:-3} NOOP=400000 SINGLE=20000 SPAWN=5000 LATENCY=2000 WHOLE=300
-        ARRAYS="1000000 10000000" HISTORY=1000000 STEPS=10 QUEUED=1000000 WORKERS=10000
+        RUNS=${RUNS:-3} NOOP=400000 SINGLE=20000 SHELL_JOBS=500 SPAWN=5000 LATENCY=2000 LOAD=100 WHOLE=300
+        ARRAYS="1000000 10000000" HISTORY=1000000 STEPS=11 QUEUED=1000000 WORKERS=10000 BEATS_S=30
 fi
-T=$(mktemp -d "${TMPDIR:-/tmp}/jobmill-bench.XXXXXX")
-DIR=$T/run
-export JOBMILL_BIN=$PWD/build/bin
-at_end() {
-        deploy/local --dir "$DIR" destroy 2>/dev/null
-        rm -rf -- "$T"
-}
-trap at_end EXIT
-trap 'exit 130' INT TERM
+. tests/bench/lib.sh
+. tests/bench/peers.sh
+DRIVE=build/tests/bench/drive_submit
 
-: >"$T/rows"
-record() { # NAME VALUE UNIT WHAT
-        printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" >>"$T/rows"
-        printf '%-28s %14s %-9s %s\n' "$1" "$2" "$3" "$4"
-}
-median() { sort -g | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'; }
-now_us() { echo "${EPOCHREALTIME/./}"; }
-rate() { awk -v n="$1" -v us="$2" 'BEGIN { printf "%.0f\n", n * 1e6 / us }'; }
-timed_us() { # COMMAND…: microseconds; stops the whole run if it fails
-        local start
-        start=$(now_us)
-        "$@" >"$T/last.out" 2>"$T/last.err" || { echo "bench: $* failed: $(tail -n 1 "$T/last.err")" >&2 && kill $$; }
-        echo $(($(now_us) - start))
-}
-wanted() { [[ $1 =~ ${BENCH_ONLY:-.} ]]; }
-sql() { mariadb --defaults-file="$DIR/db.cnf" --batch --skip-column-names jobmill -e "$1"; }
-until_sql() { # QUERY: until it answers 1
-        local end=$((SECONDS + 900))
-        until [ "$(sql "$1")" = 1 ]; do
-                [ $SECONDS -lt $end ] || { echo "bench: in vain for 15 minutes: $1" >&2 && kill $$; }
-                sleep 0.01
-        done
-}
-part_pid() { deploy/local --dir "$DIR" status | awk -v part="$1" '$1 == part { print $3; exit }'; }
-kib() { sed -n "s/^$2:[[:blank:]]*\([0-9]*\) kB/\1/p" "/proc/$(part_pid "$1")/status"; } # PART FIELD
-mib() { echo $(($(kib "$1" "$2") / 1024)); }
-cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ print int(($14 + $15) * 1000 / hz) }' "/proc/$(part_pid "$1")/stat"; } # PART
-all_ended() { until_sql 'SELECT COUNT(*) = 0 FROM Jobs WHERE ended_us = 0'; }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", a / b }'; }
-noop_rate() { rate "$1" "$(timed_us jobsubmit --wait --type noop -a "1-$1")"; } # N
-
-exports=$(deploy/local --dir "$DIR" up --workers 1 --slots 2) || exit 70
-eval "$exports"
-printf '%s, %s cores, MariaDB %s, flushed 512-byte write %s\n\n' "$(sed -n 's/^model name[^:]*: //p;T;q' /proc/cpuinfo)" "$(nproc)" \
-        "$(sql 'SELECT VERSION()')" "$(dd if=/dev/zero of="$T/flush" bs=512 count=500 oflag=dsync 2>&1 | awk -F, '/copied/ { printf "%.2f ms", $(NF - 1) * 2 }')"
-jobsubmit --wait --type noop -a 1-2000 >/dev/null || exit 70
-
-if wanted noop; then
+# --- rates ---
+measure_noop() {
+        local db coordinator worker
+        db=$(cpu_ms mariadb) coordinator=$(cpu_ms coordinator) worker=$(cpu_ms worker)
         for ((i = 0; i < RUNS; i++)); do noop_rate $NOOP; done >"$T/v"
         record noop_array "$(median <"$T/v")" tasks/s "no-op tasks of one array, each result durable, by jobsubmit --wait"
-fi
-if wanted single; then
-        for ((i = 0; i < RUNS; i++)); do
-                start=$(now_us)
-                build/tests/bench/drive_submit single $SINGLE 500 >/dev/null || exit 70
-                all_ended
-                rate $SINGLE $(($(now_us) - start))
-        done >"$T/v"
-        record noop_single "$(median <"$T/v")" jobs/s "jobs of one no-op task, 500 in a message, submitted and ended"
-fi
-if wanted clients; then
-        for ((i = 0; i < RUNS; i++)); do
-                start=$(now_us)
-                build/tests/bench/drive_submit clients $((SINGLE / 4)) 50 >/dev/null || exit 70
-                all_ended
-                rate $((SINGLE / 4)) $(($(now_us) - start))
-        done >"$T/v"
-        record noop_clients "$(median <"$T/v")" jobs/s "jobs of one no-op task, from 50 clients, one after the other each"
-fi
-against() { # NAME WHAT COMMAND…: /bin/true tasks in turn with it
-        local name=$1 what=$2
-        shift 2
-        : >"$T/ours" && : >"$T/theirs" && : >"$T/ratio"
-        for ((i = 0; i < RUNS; i++)); do
-                rate "$SPAWN" "$(timed_us jobsubmit --wait -a "1-$SPAWN" /bin/true)" >>"$T/ours"
-                rate "$SPAWN" "$(timed_us "$@")" >>"$T/theirs"
-                ratio "$(tail -n 1 "$T/ours")" "$(tail -n 1 "$T/theirs")" >>"$T/ratio"
-        done
-        record "spawn_$name" "$(median <"$T/theirs")" tasks/s "$what, in turn with it"
-        record "spawn_over_$name" "$(median <"$T/ratio")" "x $name" "median of the runs' ratios"
+        record noop_cpu_db "$(cpu_each "$db" "$(cpu_ms mariadb)" $((NOOP * RUNS)))" us "processor time a task: MariaDB"
+        record noop_cpu_coordinator "$(cpu_each "$coordinator" "$(cpu_ms coordinator)" $((NOOP * RUNS)))" us "the coordinator, all threads"
+        record noop_cpu_worker "$(cpu_each "$worker" "$(cpu_ms worker)" $((NOOP * RUNS)))" us "the worker"
+        store_rate() { build/tests/bench/bench_store ranges 2000 | sed -n 's/.*_2000","value":\([0-9]*\),.*/\1/p'; }
+        in_turn noop_store "a loop of the store alone: rows made, ends as ranges, 2000 tasks a batch" "noop_rate $NOOP" store_rate
 }
-if wanted spawn; then
-        against xargs "xargs -P2 -n1 /bin/true" sh -c "seq $SPAWN | xargs -P2 -n1 /bin/true"
+jobs_rate() { # N WHAT ARG…: N jobs by drive_submit until the last has ended
+        local start
+        start=$(now_us)
+        $DRIVE "${@:2}" >/dev/null || exit 70
+        all_ended
+        rate "$1" $(($(now_us) - start))
+}
+measure_single() {
+        for ((i = 0; i < RUNS; i++)); do jobs_rate $SINGLE single $SINGLE 500; done >"$T/v"
+        record noop_single "$(median <"$T/v")" jobs/s "jobs of one no-op task, 500 in a message, submitted and ended"
+}
+measure_clients() {
+        for ((i = 0; i < RUNS; i++)); do jobs_rate $((SINGLE / 4)) clients $((SINGLE / 4)) 50; done >"$T/v"
+        record noop_clients "$(median <"$T/v")" jobs/s "jobs of one no-op task, from 50 clients, one after the other each"
+}
+measure_shell() {
+        shell_loop() { for ((j = 0; j < SHELL_JOBS; j++)); do jobsubmit --type noop || return 1; done; }
+        for ((i = 0; i < RUNS; i++)); do rate $SHELL_JOBS "$(timed_us shell_loop)" && all_ended; done >"$T/v"
+        record noop_shell "$(median <"$T/v")" jobs/s "jobs of one no-op task, a loop of jobsubmit in one shell"
+}
+measure_spawn() {
+        xargs_rate() { rate "$SPAWN" "$(timed_us sh -c "seq $SPAWN | xargs -P2 -n1 /bin/true")"; }
+        in_turn spawn_xargs "xargs -P2 -n1 /bin/true, nothing durable" "true_rate $SPAWN" xargs_rate
         record spawn "$(median <"$T/ours")" tasks/s "/bin/true as tasks of one array, 2 slots, durable, output captured"
-        if command -v parallel >/dev/null; then
-                against parallel "parallel -j2 --joblog" sh -c "seq $SPAWN | parallel -j2 --joblog $T/joblog /bin/true"
-        fi
-fi
-if wanted output; then
+}
+measure_output() {
+        local text
         text=$(head -c 768 /dev/urandom | base64 -w 0)
         for ((i = 0; i < RUNS; i++)); do
                 rate $((NOOP / 4)) "$(timed_us jobsubmit --wait -a 1-$((NOOP / 4)) --type echo "$text")"
@@ -113,16 +72,24 @@ if wanted output; then
                 rate "$SPAWN" "$(timed_us jobsubmit --wait -a "1-$SPAWN" sh -c 'echo "$1"; echo "{\"ok\":$JOB_INDEX}" >"$JOB_RESULT"' sh "$text")"
         done >"$T/v"
         record result_json "$(median <"$T/v")" tasks/s "sh that prints 1 KiB and writes a JSON result"
-fi
-if wanted latency; then
-        for ((i = 0; i < RUNS; i++)); do build/tests/bench/drive_submit latency $LATENCY || exit 70; done >"$T/v"
-        record latency_p50 "$(cut -d' ' -f1 "$T/v" | median)" us "submit to end known, one no-op, idle, connected client"
-        record latency_p99 "$(cut -d' ' -f2 "$T/v" | median)" us "the same"
+}
+
+# --- latency ---
+percentiles() { # NAME WHAT: of "p50 p99" lines
+        record "$1_p50" "$(cut -d' ' -f1 "$T/v" | median)" us "$2"
+        record "$1_p99" "$(cut -d' ' -f2 "$T/v" | median)" us "the same"
+}
+measure_latency() {
+        for ((i = 0; i < RUNS; i++)); do $DRIVE latency $LATENCY || exit 70; done >"$T/v"
+        percentiles latency "submit to end known, one no-op, idle, connected client"
         for ((i = 0; i < WHOLE; i++)); do timed_us jobsubmit --wait --type noop; done | sort -n >"$T/v"
         record whole_p50 "$(sed -n "$((WHOLE / 2))p" "$T/v")" us "a whole jobsubmit --wait process"
         record whole_p99 "$(sed -n "$((WHOLE * 99 / 100))p" "$T/v")" us "the same"
-fi
-if wanted reader; then
+        for ((i = 0; i < WHOLE; i++)); do timed_us jobsubmit --version; done >"$T/v"
+        record whole_start "$(median <"$T/v")" us "of it: a jobsubmit that only says its version"
+}
+measure_reader() {
+        local alone reader
         : >"$T/ratio" && : >"$T/reads"
         for ((i = 0; i < RUNS; i++)); do
                 alone=$(noop_rate $NOOP)
@@ -138,99 +105,111 @@ if wanted reader; then
                 ratio "$(noop_rate $NOOP)" "$alone" >>"$T/ratio"
                 kill $reader && wait $reader
         done
-        record reader_ratio "$(median <"$T/ratio")" "x alone" "no-op rate while one SELECT after the other groups all of Tasks"
+        record reader_ratio "$(median <"$T/ratio")" x "no-op rate while one SELECT after the other groups all of Tasks, over it alone"
         record reader_selects "$(median <"$T/reads")" selects "done by that reader meanwhile"
-fi
-if wanted load; then
-        deep=$(jobsubmit --type noop --priority -10 -a 1-$((NOOP * 50)))
-        for ((i = 0; i < RUNS; i++)); do build/tests/bench/drive_submit latency $((LATENCY / 4)) || exit 70; done >"$T/v"
-        record load_p50 "$(cut -d' ' -f1 "$T/v" | median)" us "submit to end known while an array of lower priority runs"
-        record load_p99 "$(cut -d' ' -f2 "$T/v" | median)" us "the same"
+}
+measure_load() {
+        local deep
+        deep=$(jobsubmit --type noop --priority -10 -a 1-$((NOOP * 20)))
+        for ((i = 0; i < RUNS; i++)); do $DRIVE latency $LOAD || exit 70; done >"$T/v"
+        percentiles load "submit to end known while an array of lower priority runs"
         jobctl cancel "$deep" --yes >/dev/null && all_ended
-fi
-if wanted array; then
-        deploy/local --dir "$DIR" scale 0 2>/dev/null
-        until_sql 'SELECT COUNT(*) = 0 FROM Workers WHERE state = 1'
+}
+
+# --- scale ---
+cancel_all() { jobctl cancel "$1" --yes >/dev/null && all_ended; }
+array_once() { # SIZE: appends to ack, whole and rows_ms; leaves the job's id in $job
+        local start ack
+        timed_us jobsubmit --type noop --hold -a "1-$1" >>"$T/whole"
+        cancel_all "$(cat "$T/last.out")"
+        start=$(now_us)
+        read -r ack job < <($DRIVE array "$1")
+        until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE job_id = $job AND materialised = tasks"
+        echo $((($(now_us) - start) / 1000)) >>"$T/rows_ms"
+        echo "$ack" >>"$T/ack"
+}
+measure_array() {
+        local array size job start runs
         for array in $ARRAYS; do
-                size=$((array / 1000000))m
+                size=$((array / 1000000))m runs=$((array > 1000000 ? 1 : RUNS))
                 : >"$T/ack" && : >"$T/whole" && : >"$T/rows_ms"
-                for ((i = 0; i < RUNS; i++)); do
-                        timed_us jobsubmit --type noop --hold -a "1-$array" >>"$T/whole"
-                        jobctl cancel "$(cat "$T/last.out")" --yes >/dev/null && all_ended
+                for ((i = 0; i < runs; i++)); do
+                        workers 0
+                        array_once "$array"
+                        [ $i = 0 ] || { cancel_all "$job" && continue; }
+                        record "array_${size}_rss" "$(mib coordinator VmRSS)" MiB "the coordinator's resident memory with $array tasks queued"
                         start=$(now_us)
-                        read -r ack job < <(build/tests/bench/drive_submit array "$array")
-                        until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE job_id = $job AND materialised = tasks"
-                        echo $((($(now_us) - start) / 1000)) >>"$T/rows_ms"
-                        echo "$ack" >>"$T/ack"
-                        if [ $i = 0 ]; then
-                                record "array_${size}_rss" "$(mib coordinator VmRSS)" MiB "the coordinator's resident memory with $array tasks queued"
-                                deploy/local --dir "$DIR" scale 1 2>/dev/null
-                                start=$(now_us)
-                                until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE job_id = $job AND succeeded > 0"
-                                record "array_${size}_first" $((($(now_us) - start) / 1000)) ms "a worker is there: first task's end seen in SQL"
-                                deploy/local --dir "$DIR" scale 0 2>/dev/null
-                        fi
-                        jobctl cancel "$job" --yes >/dev/null && all_ended
+                        workers 1
+                        until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE job_id = $job AND succeeded > 0"
+                        record "array_${size}_first" $((($(now_us) - start) / 1000)) ms "a worker is started: first task's end seen in SQL"
+                        all_ended
+                        record "array_${size}_last" $((($(now_us) - start) / 1000)) ms "the last task's"
                 done
                 record "array_${size}_ack" "$(median <"$T/ack")" us "array of $array acknowledged, durable, connected client"
                 record "array_${size}_whole" "$(median <"$T/whole")" us "the same by a whole jobsubmit"
                 record "array_${size}_rows" "$(median <"$T/rows_ms")" ms "all its rows in Tasks"
         done
-        deploy/local --dir "$DIR" scale 1 2>/dev/null
-fi
-if wanted history; then
-        first=''
+        workers 1
+}
+measure_history() {
+        local first='' last
         for ((i = 0; i < STEPS; i++)); do
                 last=$(noop_rate $HISTORY)
                 first=${first:-$last}
                 record "rate_at_$((i * HISTORY))" "$last" tasks/s "no-op tasks, $((i * HISTORY)) of them finished before"
         done
-        record rate_kept "$(ratio "$last" "$first")" "x first" "the last of these over the first"
+        record rate_kept "$(ratio "$last" "$first")" x "the last of these over the first"
         record row_bytes "$(($(stat -c %s "$DIR/mariadb/jobmill/Tasks.ibd") / $(sql 'SELECT COUNT(*) FROM Tasks')))" bytes "a task in the database, its share of the file"
-fi
-if wanted replay; then
-        deploy/local --dir "$DIR" scale 0 2>/dev/null
-        until_sql 'SELECT COUNT(*) = 0 FROM Workers WHERE state = 1'
+}
+measure_replay() {
+        local job start finished
+        workers 0
+        finished=$(sql 'SELECT SUM(succeeded + cancelled) FROM Jobs')
         job=$(jobsubmit --type noop -a 1-$QUEUED 2>/dev/null) || exit 70
         until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE job_id = $job AND materialised = tasks"
         kill -9 "$(part_pid coordinator)"
         start=$(now_us)
         deploy/local --dir "$DIR" start coordinator 2>/dev/null || exit 70
-        record replay_ready $((($(now_us) - start) / 1000)) ms "coordinator started again after kill -9 with $QUEUED tasks queued: it serves"
+        record replay_ready $((($(now_us) - start) / 1000)) ms "coordinator started after kill -9, $QUEUED tasks queued, $finished ended: it serves"
         deploy/local --dir "$DIR" scale 1 2>/dev/null
         until_sql "SELECT COUNT(*) = 1 FROM Jobs WHERE job_id = $job AND succeeded > 0"
         record replay_first $((($(now_us) - start) / 1000)) ms "then a worker started: a first task's end is seen in SQL"
-        jobctl cancel "$job" --yes >/dev/null
-        all_ended
-fi
-if wanted workers; then
+        cancel_all "$job"
+}
+measure_workers() {
+        local before after
         : >"$T/workers"
-        build/tests/bench/drive_workers $WORKERS 30 >"$T/workers" &
+        build/tests/bench/drive_workers $WORKERS $BEATS_S >"$T/workers" &
         until grep -q connected "$T/workers" || ! kill -0 $!; do sleep 0.2; done
         record workers_connected "$(awk '$1 == "connected" { print $2 }' "$T/workers")" ms "$WORKERS workers: handshake, ready and its answer, from all to the last"
-        before=$(cpu_ms coordinator) && sleep 10 && after=$(cpu_ms coordinator)
-        record workers_cpu "$(((after - before) / 10))" "ms/s" "the coordinator's processor time with their heartbeats, all threads"
+        before=$(cpu_ms coordinator) && sleep $((BEATS_S / 3)) && after=$(cpu_ms coordinator)
+        record workers_cpu "$(((after - before) * 3 / BEATS_S))" "ms/s" "the coordinator's processor time with their heartbeats, all threads"
         record workers_rss "$(mib coordinator VmRSS)" MiB "its resident memory with them"
-        record workers_p50 "$(build/tests/bench/drive_submit latency $((LATENCY / 4)) | cut -d' ' -f1)" us "submit to end known, meanwhile"
+        record workers_p50 "$($DRIVE latency $LOAD | cut -d' ' -f1)" us "submit to end known, meanwhile"
         wait $!
         record workers_answered "$(awk '$1 == "beats" && $2 { printf "%.4f", $3 / $2 }' "$T/workers")" "of 1" "heartbeats answered within the run"
-fi
-if wanted memory; then
+}
+measure_memory() {
+        local before after
         record coordinator_rss "$(mib coordinator VmRSS)" MiB "the coordinator at the end of this run"
         record coordinator_peak "$(mib coordinator VmHWM)" MiB "its largest"
         record worker_rss "$(mib worker VmRSS)" MiB "the worker at the end"
         before=$(cpu_ms coordinator) && sleep 5 && after=$(cpu_ms coordinator)
         record idle_cpu "$(awk -v a="$before" -v b="$after" 'BEGIN { print (b - a) / 5 }')" "ms/s" "the coordinator's processor time with nothing to do"
-fi
-if wanted micro; then
-        for program in build/tests/bench/bench_*; do
-                [ -x "$program" ] && [ -f "$program" ] || continue
-                "$program" | sed -n 's/.*"name": *"\([^"]*\)", *"value": *\([0-9.]*\), *"unit": *"\([^"]*\)".*/\1 \2 \3/p' |
-                        while read -r name value unit; do record "$name" "$value" "$unit" "${program##*/}"; done
-        done
-fi
+}
+measure_micro() {
+        for program in core codec exec store; do micro build/tests/bench/bench_$program; done
+}
 
-awk -F'\t' 'BEGIN { printf "{\"rows\":[" }
+exports=$(deploy/local --dir "$DIR" up --workers 1 --slots 2) || exit 70
+eval "$exports"
+MACHINE="$(sed -n 's/^model name[^:]*: //p;T;q' /proc/cpuinfo), $(nproc) cores, MariaDB $(sql 'SELECT VERSION()'), flushed 512-byte write $(dd if=/dev/zero of="$T/flush" bs=512 count=500 oflag=dsync 2>&1 | awk -F, '/copied/ { printf "%.2f ms", $(NF - 1) * 2 }'), load $(cut -d' ' -f1 /proc/loadavg)"
+printf '%s\n\n' "$MACHINE"
+jobsubmit --wait --type noop -a 1-2000 >/dev/null || exit 70
+for section in $SECTIONS; do
+        if wanted "$section"; then "measure_$section"; fi
+done
+awk -F'\t' -v machine="$MACHINE" 'BEGIN { printf "{\"machine\":\"%s\",\"rows\":[", machine }
         { printf "%s\n {\"name\":\"%s\",\"value\":%s,\"unit\":\"%s\",\"what\":\"%s\"}", (NR > 1 ? "," : ""), $1, $2, $3, $4 }
         END { print "\n]}" }' "$T/rows" >build/bench.json
 tests/bench/plot.sh >build/bench.svg
