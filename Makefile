@@ -97,11 +97,13 @@ $(B)/gen/sql_files.c: sql/embed.sh $(SQL_FILES) | $(SETUP)
 	$(call say,embed,$@)
 	$(Q)bash sql/embed.sh $(SQL_FILES) > $@
 
-# What `jobctl sql --schema` prints.
-$(B)/gen/schema_text.c: sql/views/schema.txt | $(SETUP)
+# What `jobctl sql --schema` prints, and the tables that are not in it.
+$(B)/gen/schema_text.c: sql/views/schema.txt $(SQL_FILES) | $(SETUP)
 	@mkdir -p $(@D)
 	$(call say,embed,$@)
-	$(Q){ echo 'extern const char schema_text[];'; echo 'const char schema_text[] ='; sed 's/[\\"]/\\&/g; s/.*/        "&\\n"/' $<; echo '        ;'; } > $@
+	$(Q){ echo 'extern const char schema_text[];'; echo 'const char schema_text[] ='; sed 's/[\\"]/\\&/g; s/.*/        "&\\n"/' $<; echo '        ;'; \
+	  echo 'extern const char *const schema_tables[];'; echo 'const char *const schema_tables[] = {'; \
+	  sed -n 's/^CREATE TABLE \([A-Za-z]*\) .*/        "\1",/p' $(filter sql/migrations/%,$^); echo '        0 };'; } > $@
 
 $(B)/lib/libcommon.a: $(call obj,$(COMMON_SRC))
 $(B)/lib/libcli.a: $(call obj,$(CLI_SRC)) $(B)/obj/gen/schema_text.o

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+
+extern const char *const schema_tables[]; /* of sql/migrations, ends with NULL; made by the Makefile */
 
 #define COMPLAINT_MAX 1024 /* the end of what it says: the error stands there */
 
@@ -114,6 +117,24 @@ static enum err_code code_of(const char *complaint)
         return ERR_BAD_DATA;
 }
 
+/* "SELECT command denied to user … for table `jobmill`.`v_jbs`": what a reader may not see and what is not there are one to
+ * the server. A name that no table of the schema has is a slip. */
+static bool is_slip(const char *complaint)
+{
+        static const char start[] = "for table `" MARIADB_DATABASE "`.`";
+        const char *name = strstr(complaint, start);
+        size_t n;
+
+        if (!strstr(complaint, "SELECT command denied") || !name)
+                return false;
+        name += strlen(start);
+        n = strcspn(name, "`");
+        for (size_t i = 0; schema_tables[i]; i++)
+                if (strlen(schema_tables[i]) == n && memcmp(schema_tables[i], name, n) == 0)
+                        return false;
+        return true;
+}
+
 static int complain(const struct mariadb_client *client, struct err *err)
 {
         char text[COMPLAINT_MAX + 1];
@@ -128,6 +149,8 @@ static int complain(const struct mariadb_client *client, struct err *err)
         what = strstr(text, "ERROR "); /* the query is printed in front of it */
         if (!what)
                 what = *text ? text : "the mariadb client failed without a word";
+        if (is_slip(what))
+                return err_set(err, ERR_BAD_DATA, "SQL: %s; jobctl sql --schema lists the views", what);
         return err_set(err, code_of(text), "SQL: %s", what);
 }
 

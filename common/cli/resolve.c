@@ -1,6 +1,7 @@
 /* Selectors to job numbers by the listing `select`. */
 #include "cli/resolve.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/xalloc.h"
@@ -102,6 +103,32 @@ static int add_listed(struct listing *listing, const struct selector *selector, 
         return more;
 }
 
+/* Of these targets those stay that have one of the tasks. */
+static int check_tasks(struct cli *cli, const struct selector *selector, struct targets *targets, size_t from,
+                       struct err *err)
+{
+        uint64_t job = targets->list[from].job;
+        size_t kept = from;
+
+        for (size_t i = from; i < targets->n; i++) {
+                CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_SELECT);
+                struct msg_list *list = &listing.request.u.list;
+                int more;
+
+                list->job = targets->list[i].job;
+                list->has_job = true;
+                list->ranges = selector->ranges;
+                list->n_ranges = selector->n_ranges;
+                more = listing_next(&listing, err);
+                if (more < 0 && (err->code != ERR_NOT_FOUND || targets->n == from + 1))
+                        return -1;
+                if (more > 0)
+                        targets->list[kept++] = targets->list[i];
+        }
+        targets->n = kept;
+        return kept > from ? 0 : err_set(err, ERR_NOT_FOUND, "no such task in job %" PRIu64, job);
+}
+
 /* Does this job fit? It stays the last target, or goes. */
 static int check_last(struct cli *cli, const struct target_filter *filter, struct targets *targets,
                       struct err *err)
@@ -118,8 +145,8 @@ static int check_last(struct cli *cli, const struct target_filter *filter, struc
         return more < 0 ? -1 : 0;
 }
 
-static int resolve_one(struct cli *cli, const struct selector *selector, const struct target_filter *filter,
-                       struct targets *targets, struct err *err)
+static int resolve_jobs(struct cli *cli, const struct selector *selector, const struct target_filter *filter,
+                        struct targets *targets, struct err *err)
 {
         CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_SELECT);
         bool all = selector->kind == SELECTOR_ALL;
@@ -139,6 +166,18 @@ static int resolve_one(struct cli *cli, const struct selector *selector, const s
                 return filtered && selector->kind == SELECTOR_LAST ? check_last(cli, filter, targets, err)
                                                                    : 0;
         return filtered || (all && filter && filter->unfinished) ? 0 : nothing_selected(selector, err);
+}
+
+static int resolve_one(struct cli *cli, const struct selector *selector, const struct target_filter *filter,
+                       struct targets *targets, struct err *err)
+{
+        size_t before = targets->n;
+
+        if (resolve_jobs(cli, selector, filter, targets, err) < 0)
+                return -1;
+        return selector->n_ranges == 0 || targets->n == before
+                       ? 0
+                       : check_tasks(cli, selector, targets, before, err);
 }
 
 int targets_resolve_some(struct cli *cli, const struct selectors *selectors,

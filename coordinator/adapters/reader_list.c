@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "adapters/reader_internal.h"
+#include "adapters/store_internal.h"
+#include "adapters/store_tasks_read.h"
 #include "base/clock.h"
+#include "core/indexes.h"
 
 #define ROWS_MAX 1000
 #define SPECS_MAX 4 /* a description may have a megabyte */
@@ -190,6 +193,47 @@ static int check_visible(struct reader_hand *hand, const struct read_request *re
         return n ? 0 : reader_not_found(err);
 }
 
+static bool has_index(const struct rec_job_spec *spec, const struct msg_list *list)
+{
+        struct indexes indexes;
+        struct spans found = { 0 };
+        bool any;
+
+        if (indexes_init(&indexes, spec, UINT32_MAX - 1, NULL) < 0)
+                return false;
+        index_spans(&indexes, list->ranges, list->n_ranges, &found);
+        any = found.count > 0;
+        spans_done(&found);
+        indexes_done(&indexes);
+        return any;
+}
+
+/* The tasks of a selection are those that exist; one that has none is a mistake. */
+static int check_tasks(struct reader_hand *hand, const struct msg_list *list, struct err *err)
+{
+        struct window window = window_of(list);
+        struct replay_job job = { 0 };
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
+        uint64_t answer = 0;
+        bool found = false;
+
+        if (list->what != LIST_KIND_SELECT || !list->has_job || list->has_job_to || list->n_ranges == 0)
+                return 0;
+        db_args_init(&args, "* job:u index_lo:u index_hi:u ranges:s");
+        db_put_u64(&args, list->job);
+        db_put_u64(&args, window.index_lo);
+        db_put_u64(&args, window.index_hi);
+        put_ranges(&args, list);
+        if (db_number(hand->db, "list_has_task", &args, &answer, err) < 0 ||
+            (answer == 2 && store_read_job(hand->db, hand->keys, hand->sealer, (struct job_id){ list->job },
+                                           &job, &found, err) < 0))
+                return -1;
+        if (answer == 2)
+                answer = found && has_index(&job.job.spec->spec, list);
+        job_spec_free(job.job.spec);
+        return answer ? 0 : err_set(err, ERR_NOT_FOUND, "no such task in job %" PRIu64, list->job);
+}
+
 int reader_list(struct reader_hand *hand, const struct read_request *read, struct err *err)
 {
         const struct msg_list *list = &read->msg->u.list;
@@ -202,8 +246,9 @@ int reader_list(struct reader_hand *hand, const struct read_request *read, struc
 
         if (list->what == LIST_KIND_SELECT && list->has_last)
                 statement = "list_select_last";
-        if (check_visible(hand, read, list, err) < 0 || fill(&args, hand, read, list, err) < 0 ||
-            db_read(hand->db, statement, &args, &rows, err) < 0 || db_keep(&rows, err) < 0 ||
+        if (check_visible(hand, read, list, err) < 0 || check_tasks(hand, list, err) < 0 ||
+            fill(&args, hand, read, list, err) < 0 || db_read(hand->db, statement, &args, &rows, err) < 0 ||
+            db_keep(&rows, err) < 0 ||
             reader_rows(hand, &rows, limit_of(list), &json, &columns, &answer.u.rows, err) < 0)
                 return -1;
         reader_emit(hand, read, &answer, NULL, 0);

@@ -36,6 +36,15 @@ WHERE j.job_id BETWEEN :job_lo AND :job_hi AND j.job_id > :cursor AND j.loading 
   AND (:since_us = 0 OR j.ended_us = 0 OR j.ended_us >= :since_us OR j.submitted_us >= :since_us)
 ORDER BY j.job_id LIMIT :rows
 
+-- Has the job one of these tasks? 0: no; 1: yes; 2: its rows are not all made yet, nobody can tell from here.
+-- name: list_has_task
+SELECT CASE
+  WHEN EXISTS (SELECT 1 FROM Tasks t WHERE t.job_id = j.job_id AND t.task_index BETWEEN :index_lo AND :index_hi
+    AND (:ranges = '' OR EXISTS (SELECT 1 FROM JSON_TABLE(IF(:ranges = '', '[]', :ranges), '$[*]'
+      COLUMNS (lo BIGINT UNSIGNED PATH '$[0]', hi BIGINT UNSIGNED PATH '$[1]')) r WHERE t.task_index BETWEEN r.lo AND r.hi))) THEN 1
+  WHEN j.materialised < j.tasks THEN 2 ELSE 0 END
+FROM Jobs j WHERE j.job_id = :job
+
 -- The caller's newest but :last.
 -- name: list_select_last
 SELECT j.job_id, j.job_id AS _next, 0 AS _next_index

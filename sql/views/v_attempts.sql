@@ -18,7 +18,7 @@ SELECT t.job_id AS job_id,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, t.owner, NULLIF(t.ended_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS ended_at,
   scoped(q.s, t.owner, CASE WHEN t.ended_us > 0 AND t.started_us > 0 THEN t.cpu_us END) * 0.000001 AS cpu_seconds,
   scoped(q.s, t.owner, NULLIF(t.rss_kib, 0)) * 1024 AS max_rss_bytes
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 JOIN Tasks t ON t.job_id = j.job_id AND t.started_us > 0
@@ -41,7 +41,7 @@ SELECT a.job_id AS job_id,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), NULLIF(a.ended_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS ended_at,
   scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), CASE WHEN a.ended_us > 0 AND a.started_us > 0 THEN a.cpu_us END) * 0.000001 AS cpu_seconds,
   scoped(q.s, IF(a.job_id <=> j.job_id, j.owner, NULL), NULLIF(a.rss_kib, 0)) * 1024 AS max_rss_bytes
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 JOIN Attempts a ON a.job_id <=> j.job_id

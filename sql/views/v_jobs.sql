@@ -23,7 +23,7 @@ SELECT j.job_id AS job_id,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, j.owner, NULLIF(j.ended_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS ended_at,
   CAST(CONVERT(unseal(3, j.comment, j.wrapped_key, q.s, j.owner, j.job_id, 0, 0, 0, 0, 0) USING utf8mb4) AS CHAR(1024))
     COLLATE utf8mb4_nopad_bin AS comment
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 LEFT JOIN Principals o ON o.principal <=> j.owner

@@ -14,7 +14,7 @@ SELECT d.job_id AS job_id,
   CONVERT(unseal(5, d.payload, j.wrapped_key, q.d, d.owner, d.job_id, d.task_index, d.attempt, 0, 0, 0) USING utf8mb4)
     COLLATE utf8mb4_nopad_bin AS result,
   TIMESTAMPADD(MICROSECOND, scoped(q.d, d.owner, NULLIF(d.recorded_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS recorded_at
-FROM (SELECT me() AS m, scope(1) AS s, scope(2) AS d LIMIT 1) q
+FROM asker_both q
 JOIN Visible v ON v.principal = q.m AND v.what = 2
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 JOIN Data d ON d.job_id = j.job_id AND d.kind = 1

@@ -33,7 +33,7 @@ SELECT t.job_id AS job_id,
   CONVERT(unseal_entry(4, c.payload, j.wrapped_key, q.d, c.owner, c.job_id, 0, 0, 0, c.seq, 0,
       (CAST(t.task_index AS SIGNED) - 1) MOD NULLIF(j.entries_per_chunk, 0)) USING utf8mb4)
     COLLATE utf8mb4_nopad_bin AS entry
-FROM (SELECT me() AS m, scope(1) AS s, scope(2) AS d LIMIT 1) q
+FROM asker_both q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 JOIN Tasks t ON t.job_id = j.job_id

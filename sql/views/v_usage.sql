@@ -12,7 +12,7 @@ SELECT CASE WHEN scoped(q.s, j.owner, j.owner) <=> o.principal THEN o.name END A
   SUM((SELECT SUM(t.cpu_us) FROM Tasks t WHERE t.job_id = j.job_id)) * 0.000001 AS cpu_seconds,
   SUM((SELECT SUM(t.ended_us - t.started_us) FROM Tasks t
        WHERE t.job_id = j.job_id AND t.started_us > 0 AND t.ended_us > 0)) * 0.000001 AS run_seconds
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 LEFT JOIN Principals o ON o.principal <=> j.owner

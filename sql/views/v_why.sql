@@ -3,21 +3,21 @@
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW v_why AS
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'held' AS reason,
   CONCAT(scoped(q.s, j.owner, j.held), ' of ', scoped(q.s, j.owner, j.tasks), ' tasks are held until released') AS detail
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
 WHERE scoped(q.s, j.owner, j.held) > 0
 UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'waiting' AS reason,
   CONCAT(scoped(q.s, j.owner, j.waiting), ' of ', scoped(q.s, j.owner, j.tasks), ' tasks wait for a dependency, a time or a back-off') AS detail
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
 WHERE scoped(q.s, j.owner, j.waiting) > 0
 UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'queue-paused' AS reason,
   CONCAT('queue ', CONVERT(scoped_text(q.s, j.owner, j.queue) USING utf8mb4), ' is paused') AS detail
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
 JOIN Queues k ON k.name <=> j.queue AND k.paused = 1
@@ -25,7 +25,7 @@ WHERE scoped(q.s, j.owner, j.queued) > 0
 UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'queue-limit' AS reason,
   CONCAT('queue ', CONVERT(scoped_text(q.s, j.owner, j.queue) USING utf8mb4), ' runs ', r.running, ' tasks of at most ', k.max_running) AS detail
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
 JOIN Queues k ON k.name <=> j.queue AND k.max_running > 0
@@ -35,14 +35,14 @@ WHERE scoped(q.s, j.owner, j.queued) > 0 AND r.running >= k.max_running
 UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'max-running' AS reason,
   CONCAT(scoped(q.s, j.owner, j.running), ' run, at most ', scoped(q.s, j.owner, j.max_running), ' of this job may') AS detail
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
 WHERE scoped(q.s, j.owner, j.queued) > 0 AND scoped(q.s, j.owner, j.max_running) > 0 AND scoped(q.s, j.owner, j.running) >= scoped(q.s, j.owner, j.max_running)
 UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'no-worker' AS reason,
   CONCAT('no connected worker has ', scoped(q.s, j.owner, j.cpus), ' slots') AS detail
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
 JOIN (SELECT MAX(w.slots) AS largest FROM Workers w WHERE w.state = 1) n
@@ -50,7 +50,7 @@ WHERE scoped(q.s, j.owner, j.queued) > 0 AND scoped(q.s, j.owner, j.cpus) > COAL
 UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'no-slot' AS reason,
   CONCAT('all slots in reach are taken: ', n.busy, ' of ', n.slots, ' are busy, ', scoped(q.s, j.owner, j.queued), ' tasks are queued') AS detail
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
 JOIN (SELECT MAX(w.slots) AS largest, MAX(w.slots - LEAST(w.slots, w.slots_busy)) AS room, SUM(w.slots) AS slots,
@@ -60,7 +60,7 @@ WHERE scoped(q.s, j.owner, j.queued) > 0 AND scoped(q.s, j.owner, j.cpus) <= n.l
 UNION ALL
 SELECT t.job_id, t.task_index, 'back-off',
   CONCAT('attempt ', scoped(q.s, t.owner, t.attempt), ' has ended; the next one waits')
-FROM (SELECT me() AS m, scope(1) AS s LIMIT 1) q
+FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0 AND j.waiting > 0
 JOIN Tasks t ON t.job_id = j.job_id

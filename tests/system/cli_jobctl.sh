@@ -108,6 +108,21 @@ for command in cancel hold release retry 'signal TERM' 'set priority=1'; do
         exits "$command: no such job" 66 jobctl $command 999999
 done
 
+# --- tasks that do not exist
+for command in results why show cancel retry events tasks logs 'get --force' wait hold release 'signal TERM' 'set priority=1'; do
+        # shellcheck disable=SC2086
+        exits "$command: no such task" 66 jobctl $command "$alpha.99" --connect-timeout 20
+        matches "is said" "$err" "no such task in job $alpha"
+done
+exits "a selection counts if one of its tasks exists" 0 jobctl results "$alpha.[4-99]"
+exits "as text of a shell, too" 66 jobctl wait "${alpha}_99"
+exits "the newest job has no such task, either" 66 jobctl show last.9999
+big=$(jobsubmit -q --hold -a 0-29999:3 --type noop)
+exits "a task whose row is not made yet exists" 0 jobctl why "$big.29997"
+exits "one between its steps does not" 66 jobctl why "$big.29998"
+exits "nor one behind the last" 66 jobctl cancel "$big.[30000-40000]"
+exits "cancel the rest" 0 jobctl cancel "$big" --yes
+
 # --- queues and workers
 exits "queue pause" 0 jobctl queue pause default
 paused=$(jobsubmit -q echo later)

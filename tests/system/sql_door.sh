@@ -118,11 +118,22 @@ must load 5 udf
 for name in alice bob rita olga gone carol ALICE 'alice ' 'alice@x' stranger; do account "$name" localhost; done
 
 equal 'the list of granted views is the list of views' "$(printf '%s\n' $VIEWS)" \
-        "$(dba "SELECT table_name FROM information_schema.views WHERE table_schema='$DB' ORDER BY 1")"
+        "$(dba "SELECT table_name FROM information_schema.views WHERE table_schema='$DB' AND table_name LIKE 'v\_%' ORDER BY 1")"
 documented=$(awk '/^v_[a-z]*: / { sub(":.*", ""); view = $0; next } /^[^ ]/ { view = "" } view && /^  [a-z_0-9]+  / { print view "." $1 }' \
         "$ROOT/sql/views/schema.txt" | LC_ALL=C sort)
 equal 'schema.txt documents exactly the columns that there are' "$documented" \
         "$(dba "SELECT CONCAT(table_name, '.', column_name) FROM information_schema.columns WHERE table_schema='$DB' AND table_name LIKE 'v\\_%'" | LC_ALL=C sort)"
+
+# --- what there is: tools look it up before they ask -------------------------------------------------------------
+for view in $VIEWS; do
+        columns=$(columns_of "$view" | tr '\n' ' ')
+        equal "DESCRIBE $view has its columns" "$(sql_as bob "DESCRIBE $view" | cut -f 1 | tr '\n' ' ')" "$columns"
+        equal '… so has SHOW COLUMNS' "$(sql_as bob "SHOW COLUMNS FROM $view" | cut -f 1 | tr '\n' ' ')" "$columns"
+        equal '… and information_schema' "$(sql_as bob "SELECT column_name FROM information_schema.columns WHERE table_schema='$DB' AND table_name='$view' ORDER BY ordinal_position" | tr '\n' ' ')" "$columns"
+done
+equal 'the tables that a reader sees are the views' "$(sql_as bob 'SHOW TABLES')" "$(printf '%s\n' $VIEWS)"
+equal 'numbers of jobs, tasks and events are whole numbers' \
+        "$(sql_as bob "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE column_name IN ('job_id', 'task_index', 'event_id') AND data_type NOT IN ('bigint', 'int')")" ''
 
 # --- one's own rows, in clear -----------------------------------------------------------------------------------
 equal 'own results are in clear' "$(sql_as alice "SELECT job_id, task_index, owner, status, entry, result FROM v_results ORDER BY 1, 2 LIMIT 1")" \
@@ -211,7 +222,7 @@ matches '… of each function' "$(sql_as bob "SELECT scoped('a','b',1)")" 'scope
 
 denied='(1142|1370|1345|1044|1227|denied|lack privileges)'
 for query in 'SELECT * FROM Tasks' 'SELECT * FROM Data' 'SELECT scope_secret FROM Coordinator' 'SELECT name FROM Principals' \
-        "SELECT scope(2)" 'SELECT me()' 'SHOW CREATE VIEW v_results' 'EXPLAIN SELECT * FROM v_results' 'ANALYZE SELECT * FROM v_results' \
+        'SELECT * FROM asker' 'SELECT s FROM asker_jobs' 'DESCRIBE asker_both' 'SHOW CREATE VIEW v_results' 'SHOW CREATE VIEW asker_jobs' 'EXPLAIN SELECT * FROM v_results' 'ANALYZE SELECT * FROM v_results' \
         'EXPLAIN EXTENDED SELECT * FROM v_jobs' 'UPDATE v_jobs SET priority = 1' 'DELETE FROM v_jobs' 'CREATE TABLE t (a INT)' \
         'CREATE TEMPORARY TABLE t AS SELECT * FROM v_results' "SELECT result FROM v_results INTO OUTFILE '$T/out'" "SELECT LOAD_FILE('$JOBMILL_KEYRING') IS NULL OR 1/0" \
         'CREATE VIEW w AS SELECT * FROM v_results' 'SELECT * FROM mysql.global_priv' "SET GLOBAL general_log=1" 'HANDLER v_jobs OPEN' 'LOCK TABLES v_jobs WRITE'; do
@@ -221,9 +232,9 @@ for query in 'SELECT * FROM Tasks' 'SELECT * FROM Data' 'SELECT scope_secret FRO
         *) matches "refused: ${query:0:60}" "$(sql_as bob "$query")" "$denied" ;;
         esac
 done
-hidden=$(sql_as bob "SHOW CREATE FUNCTION scope; SHOW CREATE FUNCTION me; SELECT routine_definition FROM information_schema.routines WHERE routine_schema='$DB';
-        SELECT view_definition FROM information_schema.views WHERE table_schema='$DB'; SHOW FUNCTION CODE scope")
-lacks 'the text of views and functions is hidden' "$hidden" '(scope_secret|seal_scope|Visible|unseal)'
+equal 'there is no stored function to call' "$(dba "SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema='$DB'")" 0
+hidden=$(sql_as bob "SELECT view_definition FROM information_schema.views; SHOW CREATE TABLE v_jobs; SHOW TABLE STATUS; SHOW FIELDS FROM v_jobs")
+lacks 'the text of views is hidden' "$hidden" '(scope_secret|seal_scope|Visible|unseal)'
 sql_as bob "SET optimizer_trace='enabled=on', optimizer_trace_max_mem_size=16777216; SELECT COUNT(*) FROM v_results WHERE result LIKE '%x%'; SELECT * FROM information_schema.optimizer_trace" >"$T/trace"
 lacks 'the optimizer trace has no secret' "$(cat "$T/trace")" "($secret|alice|20003,\\.|wrapped_key)"
 lacks 'the query profile has no secret' "$(sql_as bob "SET profiling=1; SELECT COUNT(*) FROM v_results; SHOW PROFILES; SHOW FULL PROCESSLIST; SHOW STATUS LIKE 'Last%'")" "($secret|alice)"
