@@ -142,13 +142,13 @@ static int add_after(struct submit *submit, enum after_when when, const char *wo
         CLEANUP_SELECTORS struct selectors selectors = { 0 };
         CLEANUP_TARGETS struct targets targets = { 0 };
 
-        if (selectors_parse(&word, 1, &selectors, err) < 0 ||
-            targets_resolve(submit->cli, &selectors, &targets, err) < 0)
+        if (selectors_parse(&word, 1, &selectors, err) < 0)
+                return -1;
+        if (selectors.n > 0 && selectors.list[0].n_ranges > 0)
+                return err_set(err, ERR_USAGE, "'%.80s' names tasks; a dependency is on a whole job", word);
+        if (targets_resolve(submit->cli, &selectors, &targets, err) < 0)
                 return -1;
         for (size_t i = 0; i < targets.n; i++) {
-                if (targets.list[i].ranges)
-                        return err_set(err, ERR_USAGE, "'%.80s' names tasks; a dependency is on a whole job",
-                                       word);
                 if (submit->n_after == AFTER_MAX)
                         return err_set(err, ERR_USAGE, "more than %d jobs", AFTER_MAX);
                 GROW(submit->after, submit->cap_after, submit->n_after + 1);
