@@ -8,7 +8,7 @@ SELECT r.job_id AS job_id,
   TIMESTAMPADD(MICROSECOND, scoped(q.s, r.owner, NULLIF(r.at_us, 0)), TIMESTAMP'1970-01-01 00:00:00') AS at,
   CAST(CONVERT(unseal(14, r.payload, j.wrapped_key, q.d, r.owner, r.job_id, r.task_index, r.attempt, 0, r.at_us, 0) USING utf8mb4) AS CHAR(4096))
     COLLATE utf8mb4_nopad_bin AS report
-FROM (SELECT me() AS m, scope(1) AS s, scope(2) AS d LIMIT 1) q
+FROM asker_both q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
 JOIN Reports r ON r.job_id = j.job_id
