@@ -7,6 +7,8 @@
 
 #include "base/xalloc.h"
 
+#define HEADER_USUAL_BYTES 255 /* most messages need no more, and no second piece of memory */
+
 static struct effect *add(struct effects *effects, enum effect_kind kind)
 {
         struct effect *effect;
@@ -57,6 +59,8 @@ struct store_op *effects_store(struct effects *effects, enum store_op_kind kind)
 void effects_send(struct effects *effects, struct session_id to, const struct msg *msg, bool on_commit)
 {
         struct effect *effect = add(effects, on_commit ? EFFECT_SEND_ON_COMMIT : EFFECT_SEND_NOW);
+
+        buf_reserve(&effect->u.send.header, HEADER_USUAL_BYTES);
 
         effect->u.send.to = to;
         msg_encode(msg, &effect->u.send.header);

@@ -163,25 +163,16 @@ static void put_times(const struct core *core, const struct rec_task_end *said, 
         bool alike =
                 said->n_ago_us <= 1 && said->n_ran_us <= 1 && said->n_cpu_us <= 1 && said->n_rss_kib <= 1;
         size_t n = alike ? 1 : group->which.count;
-        int64_t *lists[] = { xmalloc(n * 8), xmalloc(n * 8), xmalloc(n * 8), xmalloc(n * 8) };
 
+        store_task_end_values(end, n);
         for (size_t i = 0; i < n; i++) {
                 struct times times = times_of(core, said, group->k[i]);
 
-                lists[0][i] = times.started_us;
-                lists[1][i] = times.ended_us;
-                lists[2][i] = times.cpu_us;
-                lists[3][i] = times.rss_kib;
+                end->started_us[i] = times.started_us;
+                end->ended_us[i] = times.ended_us;
+                end->cpu_us[i] = times.cpu_us;
+                end->rss_kib[i] = times.rss_kib;
         }
-        free(end->started_us);
-        free(end->ended_us);
-        free(end->cpu_us);
-        free(end->rss_kib);
-        end->n_values = n;
-        end->started_us = lists[0];
-        end->ended_us = lists[1];
-        end->cpu_us = lists[2];
-        end->rss_kib = lists[3];
 }
 
 static struct outcome outcome_of(const struct core *core, const struct lease *lease,
@@ -452,7 +443,8 @@ static void work(struct core *core, struct worker *worker, const struct asker *a
 void finish_on_finished(struct core *core, struct worker *worker, const struct asker *asker, struct msg *msg)
 {
         const struct msg_finished *finished = &msg->u.finished;
-        struct end *ends = xcalloc(finished->n_ends, sizeof(*ends));
+        struct end few[FEW] = { 0 };
+        struct end *ends = finished->n_ends <= FEW ? few : xcalloc(finished->n_ends, sizeof(*ends));
         struct err err = { 0 };
         int rc = 0;
 
@@ -468,7 +460,8 @@ void finish_on_finished(struct core *core, struct worker *worker, const struct a
                 reply_worker_refused(core, asker, err.code, err.text);
         for (size_t i = 0; i < finished->n_ends; i++)
                 spans_done(&ends[i].accepted);
-        free(ends);
+        if (ends != few)
+                free(ends);
 }
 
 static void tell_stale(struct core *core, const struct asker *asker)

@@ -230,12 +230,16 @@ static void fill_grant(const struct lease *lease, struct rec_grant *grant)
 /* One run message for what was drafted for this worker. */
 static void tell(struct core *core, struct worker *worker)
 {
-        struct rec_grant *grants = xcalloc(worker->n_draft + 1, sizeof(*grants));
-        struct rec_run_spec *specs = xcalloc(worker->n_draft + 1, sizeof(*specs));
+        struct rec_grant few[FEW], *grants = few;
+        struct rec_run_spec few_specs[FEW], *specs = few_specs;
         struct msg msg = { .kind = MSG_run };
         size_t n = 0;
         size_t n_specs = 0;
 
+        if (worker->n_draft > FEW) {
+                grants = xcalloc(worker->n_draft, sizeof(*grants));
+                specs = xcalloc(worker->n_draft, sizeof(*specs));
+        }
         for (size_t i = 0; i < worker->n_draft; i++) {
                 struct lease *lease = worker->draft[i];
 
@@ -264,8 +268,10 @@ static void tell(struct core *core, struct worker *worker)
         }
         for (size_t i = 0; i < n; i++)
                 free(grants[i].ranges);
-        free(grants);
-        free(specs);
+        if (grants != few) {
+                free(grants);
+                free(specs);
+        }
         worker->n_draft = worker->draft_bytes = 0;
 }
 

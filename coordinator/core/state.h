@@ -269,6 +269,9 @@ struct pending;
 struct round_wait;
 struct report;
 
+#define FEW                                                                                                  \
+        4 /* as many of a message's parts find their place on the stack: the common case asks for no memory */
+
 struct core {
         /* of the event at hand */
         struct effects *out;

@@ -43,10 +43,23 @@ struct store_op *store_op_new(enum store_op_kind kind)
 static void task_end_done(struct store_task_end *end)
 {
         free(end->indexes);
-        free(end->started_us);
-        free(end->ended_us);
-        free(end->cpu_us);
-        free(end->rss_kib);
+        free(end->values);
+}
+
+void store_task_end_values(struct store_task_end *end, size_t n)
+{
+        int64_t *at = end->alike;
+
+        free(end->values);
+        memset(end->alike, 0, sizeof(end->alike));
+        end->values = n > 1 ? xcalloc(4 * n, sizeof(*end->values)) : NULL;
+        if (end->values)
+                at = end->values;
+        end->n_values = n;
+        end->started_us = at;
+        end->ended_us = at + n;
+        end->cpu_us = at + 2 * n;
+        end->rss_kib = at + 3 * n;
 }
 
 static void worker_done(struct store_worker *worker)

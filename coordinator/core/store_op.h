@@ -120,10 +120,12 @@ struct store_task_end {
         struct principal_id worker;
         uint64_t nonce;
         size_t n_values; /* 1 or n_tasks */
-        int64_t *started_us; /* owned, as are the next three; 0: never started */
+        int64_t *started_us; /* of store_task_end_values, as are the next three; 0: never started */
         int64_t *ended_us;
         int64_t *cpu_us;
         int64_t *rss_kib;
+        int64_t alike[4]; /* where the values lie if one stands for all */
+        int64_t *values; /* else; owned */
 };
 
 struct store_attempt {
@@ -311,6 +313,8 @@ struct shared_bytes *shared_bytes_ref(struct shared_bytes *shared);
 void shared_bytes_unref(struct shared_bytes *shared); /* NULL is fine */
 
 struct store_op *store_op_new(enum store_op_kind kind);
+/* Room for n values of each of the four kinds, zero; what was there is gone. */
+void store_task_end_values(struct store_task_end *end, size_t n);
 struct job_id store_op_job(const struct store_op *op); /* whose rows it writes; 0: no job's, or a question */
 void store_op_free(struct store_op *op);
 

@@ -19,11 +19,6 @@ static void take_ranges(const struct job *job, const struct spans *which, struct
         *ret_n = ranges.n;
 }
 
-static int64_t *one(int64_t value)
-{
-        return xmemdup(&value, sizeof(value));
-}
-
 struct store_task_end *tasks_write_end(struct core *core, struct job *job, const struct spans *which,
                                        const struct outcome *outcome)
 {
@@ -41,11 +36,11 @@ struct store_task_end *tasks_write_end(struct core *core, struct job *job, const
         end->crashes = outcome->crashes;
         end->worker.n = outcome->worker;
         end->nonce = outcome->nonce;
-        end->n_values = 1;
-        end->started_us = one(outcome->started_us);
-        end->ended_us = one(outcome->ended_us);
-        end->cpu_us = one(outcome->cpu_us);
-        end->rss_kib = one(outcome->rss_kib);
+        store_task_end_values(end, 1);
+        end->started_us[0] = outcome->started_us;
+        end->ended_us[0] = outcome->ended_us;
+        end->cpu_us[0] = outcome->cpu_us;
+        end->rss_kib[0] = outcome->rss_kib;
         core->n_ends += which->count;
         job->ends_since_low += (uint32_t)MIN(which->count, (uint64_t)65536);
         if (job->watches)

@@ -20,6 +20,8 @@ struct bench {
         size_t n_facts, cap_facts;
         int64_t mono_us;
         uint64_t random, n_events;
+        struct effects effects;
+        char (*keys)[41]; /* of the workers */
 };
 
 /* Processor time of this thread: what else the machine does is none of the core's cost. */
@@ -31,36 +33,53 @@ static int64_t cpu_us(void)
         return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* As the app does, which takes over what they carry and keeps the list. */
+static void drop(struct effects *effects)
+{
+        for (size_t i = 0; i < effects->n; i++) {
+                struct effect *effect = &effects->list[i];
+
+                if (effect->kind == EFFECT_STORE)
+                        store_op_free(effect->u.store);
+                else if (effect->kind == EFFECT_SEND_NOW || effect->kind == EFFECT_SEND_ON_COMMIT)
+                        buf_done(&effect->u.send.header);
+                else
+                        BUG_ON(effect->kind != EFFECT_FACT && effect->kind != EFFECT_KEY);
+        }
+        effects->n = 0;
+}
+
 static void step(struct bench *bench, struct event *event)
 {
-        struct effects effects = { 0 };
-
         event->mono_us = bench->mono_us += 10;
         event->wall_us = INT64_C(1700000000000000) + bench->mono_us;
         bench->random = bench->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         event->random = bench->random ^ bench->random >> 29;
-        core_step(bench->core, event, &effects);
+        core_step(bench->core, event, &bench->effects);
         bench->n_events++;
-        for (size_t i = 0; i < effects.n; i++) {
-                struct effect *effect = &effects.list[i];
+        for (size_t i = 0; i < bench->effects.n; i++) {
+                struct effect *effect = &bench->effects.list[i];
 
-                if (effect->kind == EFFECT_STORE && effect->u.store->kind == STORE_FIND_KEY)
-                        effect->u.store = NULL; /* lives on in its fact; the answer is that the key is free */
                 if (effect->kind != EFFECT_FACT)
                         continue;
                 GROW(bench->facts, bench->cap_facts, bench->n_facts + 1);
                 bench->facts[bench->n_facts++] = effect->u.fact;
+                for (size_t k = 0; effect->u.fact.op && k < i; k++) {
+                        struct effect *asked = &bench->effects.list[k];
+
+                        if (asked->kind == EFFECT_STORE && asked->u.store == effect->u.fact.op)
+                                asked->u.store =
+                                        NULL; /* lives on in its fact; the answer is that there is nothing */
+                }
         }
-        effects_done(&effects);
+        drop(&bench->effects);
 }
 
 /* As after a commit: counts are written once for many events, then the facts come. */
 static void commit(struct bench *bench)
 {
-        struct effects effects = { 0 };
-
-        core_flush(bench->core, &effects);
-        effects_done(&effects);
+        core_flush(bench->core, &bench->effects);
+        drop(&bench->effects);
         for (size_t i = 0; i < bench->n_facts; i++) {
                 struct event event = { .kind = EVENT_FACT };
 
@@ -98,11 +117,6 @@ static void add_principal(struct bench *bench, uint32_t number, bool is_worker, 
         step(bench, &event);
 }
 
-static void worker_key(char *out, size_t size, unsigned number)
-{
-        snprintf(out, size, "worker%034u", number);
-}
-
 static void start(struct bench *bench, unsigned workers)
 {
         struct event event;
@@ -122,11 +136,10 @@ static void start(struct bench *bench, unsigned workers)
                 step(bench, &event);
         }
         add_principal(bench, 1, false, CLIENT);
+        bench->keys = xcalloc(workers, sizeof(*bench->keys));
         for (unsigned i = 0; i < workers; i++) {
-                char key[41];
-
-                worker_key(key, sizeof(key), i);
-                add_principal(bench, FIRST_WORKER + i, true, key);
+                snprintf(bench->keys[i], sizeof(bench->keys[i]), "worker%034u", i);
+                add_principal(bench, FIRST_WORKER + i, true, bench->keys[i]);
         }
         event = (struct event){ .kind = EVENT_REPLAY_DONE };
         event.u.settings = (struct core_settings){ .epoch = 1,
@@ -185,9 +198,6 @@ static void worker_ready(struct bench *bench, unsigned number, uint64_t slots, u
 {
         static const char *types[] = { "noop" };
         struct msg msg = { .kind = MSG_ready, .id = 1 };
-        char key[41];
-
-        worker_key(key, sizeof(key), number);
         msg.u.ready = (struct msg_ready){ .slots = slots,
                                           .window = window,
                                           .types = types,
@@ -195,7 +205,7 @@ static void worker_ready(struct bench *bench, unsigned number, uint64_t slots, u
                                           .version = "1",
                                           .host = "h",
                                           .pid = 1 };
-        say(bench, 100 + number, key, &msg, NULL, NULL);
+        say(bench, 100 + number, bench->keys[number], &msg, NULL, NULL);
 }
 
 /* The oldest lease of a worker ends: the first `most` tasks of it. Returns how many did. */
@@ -213,7 +223,6 @@ static uint64_t finish(struct bench *bench, unsigned number, uint64_t window, ui
                                     .ran_us = &ran,
                                     .n_ran_us = 1 };
         struct msg msg = { .kind = MSG_finished, .id = 2 };
-        char key[41];
 
         if (!lease)
                 return 0;
@@ -226,9 +235,16 @@ static uint64_t finish(struct bench *bench, unsigned number, uint64_t window, ui
         msg.u.finished.window = window;
         msg.u.finished.ends = &end;
         msg.u.finished.n_ends = 1;
-        worker_key(key, sizeof(key), number);
-        say(bench, 100 + number, key, &msg, NULL, NULL);
+        say(bench, 100 + number, bench->keys[number], &msg, NULL, NULL);
         return range.hi - range.lo + 1;
+}
+
+static void bench_done(struct bench *bench)
+{
+        core_free(bench->core);
+        effects_done(&bench->effects);
+        free(bench->facts);
+        free(bench->keys);
 }
 
 static void print_line(const char *name, double value, const char *unit)
@@ -265,8 +281,7 @@ static void measure(unsigned workers, unsigned jobs, uint64_t window, uint32_t m
                 print_line(name, (double)us * 1000 / (double)tasks, "ns/task");
         else
                 print_line(name, (double)(bench.n_events - events) * 1e6 / (double)us, "events/s");
-        core_free(bench.core);
-        free(bench.facts);
+        bench_done(&bench);
 }
 
 static void measure_heartbeats(unsigned workers)
@@ -274,7 +289,7 @@ static void measure_heartbeats(unsigned workers)
         struct bench bench;
         unsigned n = 200000;
         int64_t from, us;
-        char key[41], name[64];
+        char name[64];
 
         start(&bench, workers);
         for (unsigned i = 0; i < workers; i++)
@@ -284,14 +299,12 @@ static void measure_heartbeats(unsigned workers)
                 struct msg msg = { .kind = MSG_heartbeat, .id = 3 };
 
                 msg.u.heartbeat.window = 2;
-                worker_key(key, sizeof(key), k % workers);
-                say(&bench, 100 + k % workers, key, &msg, NULL, NULL);
+                say(&bench, 100 + k % workers, bench.keys[k % workers], &msg, NULL, NULL);
         }
         us = cpu_us() - from;
         snprintf(name, sizeof(name), "core_heartbeat_w%u", workers);
         print_line(name, (double)n * 1e6 / (double)us, "events/s");
-        core_free(bench.core);
-        free(bench.facts);
+        bench_done(&bench);
 }
 
 int main(int argc, char **argv)

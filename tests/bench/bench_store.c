@@ -130,15 +130,6 @@ static void add_job(struct bench *bench, struct store_batch *batch, uint64_t tas
         job->state = (struct job_state){ .job = job->job, .status = TASK_STATUS_QUEUED, .queued = tasks };
 }
 
-static int64_t *values(size_t n)
-{
-        int64_t *list = xcalloc(n, sizeof(*list));
-
-        for (size_t i = 0; i < n; i++)
-                list[i] = 1700000000000000 + (int64_t)i;
-        return list;
-}
-
 static void add_end(struct store_batch *batch, uint64_t job, uint64_t lo, uint64_t n, size_t n_values)
 {
         struct store_task_end *end = &add(batch, STORE_TASK_END)->u.task_end;
@@ -152,11 +143,7 @@ static void add_end(struct store_batch *batch, uint64_t job, uint64_t lo, uint64
         end->attempt = 1;
         end->worker.n = 7;
         end->nonce = lo;
-        end->n_values = n_values;
-        end->started_us = values(n_values);
-        end->ended_us = values(n_values);
-        end->cpu_us = values(n_values);
-        end->rss_kib = values(n_values);
+        store_task_end_values(end, n_values);
         for (size_t i = 0; i < n_values; i++)
                 end->rss_kib[i] = 1000;
 }

@@ -303,16 +303,6 @@ static inline struct store_task_state *add_state(struct store_batch *batch, uint
         return state;
 }
 
-static inline int64_t *values_of(size_t n, int64_t first, int64_t step)
-{
-        int64_t *values = xcalloc(n, sizeof(*values));
-
-        for (size_t i = 0; i < n; i++)
-                values[i] = first + (int64_t)i * step;
-        return values;
-}
-
-/* n_values: 1, or as many as there are tasks (then times differ from task to task). */
 static inline struct store_task_end *add_end(struct store_batch *batch, uint64_t job, uint64_t lo,
                                              uint64_t hi, size_t n_values, uint64_t nonce)
 {
@@ -326,11 +316,13 @@ static inline struct store_task_end *add_end(struct store_batch *batch, uint64_t
         end->attempt = 1;
         end->worker = WORKER;
         end->nonce = nonce;
-        end->n_values = n_values;
-        end->started_us = values_of(n_values, 6000, 1);
-        end->ended_us = values_of(n_values, 7000, 1);
-        end->cpu_us = values_of(n_values, 10, 1);
-        end->rss_kib = values_of(n_values, 100, 1);
+        store_task_end_values(end, n_values);
+        for (size_t i = 0; i < n_values; i++) {
+                end->started_us[i] = 6000 + (int64_t)i;
+                end->ended_us[i] = 7000 + (int64_t)i;
+                end->cpu_us[i] = 10 + (int64_t)i;
+                end->rss_kib[i] = 100 + (int64_t)i;
+        }
         return end;
 }
 
