@@ -1,4 +1,4 @@
-/* What becomes of tasks that fail or run too long: --retry-on, --max-fails, --warn. Each text is checked while the command
+/* What becomes of tasks that fail or run too long: --retry-on, --backoff, --max-fails, --warn. Each text is checked while the command
  * line is parsed, so that a wrong one is named with its option, and read again here. */
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "proto/retry_word.h"
 
 #define RETRY_ON_MAX 64 /* words; of messages.def */
+#define BACKOFF_MS_MAX INT64_C(2592000000) /* the same: 30 days */
 
 /* 0 … max in digits, and the end; -1: something else. */
 static int64_t read_count(const char *text, int64_t max)
@@ -89,6 +90,110 @@ static int retry_on_of_spec(struct submit *submit, struct err *err)
         if (!submit->spec.retries)
                 cli_note(submit->cli,
                          "--retry-on does nothing without --retries; example: --retries 3 --retry-on 75");
+        return 0;
+}
+
+/* --- --backoff ------------------------------------------------------------------------------------------------- */
+struct backoff {
+        int64_t first_ms, max_ms;
+        int64_t factor; /* in thousandths */
+        bool has_max, has_factor;
+};
+
+/* "x2", "x1.5": thousandths, -1: neither */
+static int64_t read_factor(const char *text)
+{
+        const char *point = strchr(text, '.');
+        CLEANUP_WITH(xfree) char *whole = point ? xstrndup(text, (size_t)(point - text)) : xstrdup(text);
+        int64_t factor = read_count(whole, 100) * 1000;
+        int64_t part = 100;
+
+        if (factor < 0 || (point && (!point[1] || strlen(point + 1) > 3)))
+                return -1;
+        for (const char *p = point ? point + 1 : ""; *p; p++, part /= 10) {
+                if (*p < '0' || *p > '9')
+                        return -1;
+                factor += (*p - '0') * part;
+        }
+        return factor >= 1000 && factor <= 100000 ? factor : -1;
+}
+
+static int read_delay(const char *text, int64_t *ret_ms, struct err *err)
+{
+        if (duration_parse(text, ret_ms, err) < 0) {
+                if (err)
+                        err->code = ERR_USAGE;
+                return -1;
+        }
+        if (*ret_ms < 1 || *ret_ms > BACKOFF_MS_MAX)
+                return err_set(err, ERR_USAGE, "'%.80s' is not within 1ms … 30d", text);
+        return 0;
+}
+
+static int read_backoff_part(const char *part, bool first, struct backoff *backoff, struct err *err)
+{
+        if (first)
+                return read_delay(part, &backoff->first_ms, err);
+        if (*part == 'x' && !backoff->has_factor) {
+                backoff->factor = read_factor(part + 1);
+                backoff->has_factor = true;
+                return backoff->factor < 0 ? err_set(err, ERR_USAGE, "'%.80s' is no factor x1 … x100", part)
+                                           : 0;
+        }
+        if (strncmp(part, "max=", 4) == 0 && !backoff->has_max) {
+                backoff->has_max = true;
+                return read_delay(part + 4, &backoff->max_ms, err);
+        }
+        return err_set(err, ERR_USAGE,
+                       "'%.80s' is neither a factor (x2) nor a limit (max=10m), or comes twice", part);
+}
+
+/* TIME[,xFACTOR][,max=TIME] */
+static int read_backoff(const char *text, struct backoff *ret, struct err *err)
+{
+        *ret = (struct backoff){ 0 };
+        for (const char *p = text;; p++) {
+                size_t n = strcspn(p, ",");
+                CLEANUP_WITH(xfree) char *part = xstrndup(p, n);
+
+                if (read_backoff_part(part, p == text, ret, err) < 0)
+                        return err_wrap(err, "'%.80s'", text);
+                p += n;
+                if (!*p)
+                        break;
+        }
+        if (ret->has_max && ret->max_ms < ret->first_ms)
+                return err_set(err, ERR_USAGE, "'%.80s': the limit is shorter than the first wait", text);
+        return 0;
+}
+
+int submit_parse_backoff(const struct opt *opt UNUSED, const char *text, int64_t *ret_number, struct err *err)
+{
+        struct backoff backoff;
+
+        *ret_number = 0;
+        return read_backoff(text, &backoff, err);
+}
+
+static int backoff_of_spec(struct submit *submit, struct err *err)
+{
+        struct rec_job_spec *spec = &submit->spec;
+        const char *text = opts_text(submit->opts, "backoff");
+        struct backoff backoff;
+
+        if (!text)
+                return 0;
+        if (read_backoff(text, &backoff, err) < 0)
+                return -1;
+        spec->backoff_ms = (uint64_t)backoff.first_ms;
+        spec->has_backoff_ms = true;
+        spec->backoff_factor = (uint64_t)backoff.factor;
+        spec->has_backoff_factor = backoff.has_factor;
+        spec->backoff_max_ms = (uint64_t)backoff.max_ms;
+        spec->has_backoff_max_ms = backoff.has_max;
+        if (!spec->retries)
+                cli_note(submit->cli,
+                         "--backoff does nothing without --retries; example: --retries 3 --backoff 5s");
         return 0;
 }
 
@@ -192,7 +297,8 @@ static int warn_of_spec(struct submit *submit, struct err *err)
 
 int submit_failure(struct submit *submit, struct err *err)
 {
-        if (retry_on_of_spec(submit, err) < 0 || max_fails_of_spec(submit, err) < 0)
+        if (retry_on_of_spec(submit, err) < 0 || backoff_of_spec(submit, err) < 0 ||
+            max_fails_of_spec(submit, err) < 0)
                 return -1;
         return warn_of_spec(submit, err);
 }

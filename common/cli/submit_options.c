@@ -249,7 +249,8 @@ int submit_options(struct submit *submit, struct err *err)
         numbers_of_spec(submit);
         if (check_following(submit, err) < 0 || texts_of_spec(submit, err) < 0 ||
             tags_of_spec(submit, err) < 0 || outs_of_spec(submit, err) < 0 ||
-            ok_codes_of_spec(submit, err) < 0 || submit_failure(submit, err) < 0)
+            ok_codes_of_spec(submit, err) < 0 || submit_failure(submit, err) < 0 ||
+            submit_times(submit, err) < 0)
                 return -1;
         return after_of_spec(submit, err);
 }

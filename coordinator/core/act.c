@@ -25,16 +25,6 @@ static uint64_t unfinished(const struct job *job)
         return job->tasks - job_final(job);
 }
 
-static void write_spec(struct core *core, struct job *job)
-{
-        struct store_op *op = effects_store(core->out, STORE_JOB_SPEC);
-
-        op->u.job_spec.job = job->id;
-        op->u.job_spec.owner = job->owner_id;
-        op->u.job_spec.spec = job_spec_dup(&job->spec->spec);
-        job_set_dirty(core, job);
-}
-
 /* A set of statuses, a bit each; 0: whatever they are. */
 static bool wants(uint32_t statuses, enum task_status status)
 {
@@ -258,7 +248,7 @@ static void hold(struct core *core, const struct asker *asker, struct job *job, 
                 spec->hold = held;
                 spec->has_hold = true;
                 job_rehome(core, job);
-                write_spec(core, job);
+                job_write_spec(core, job);
                 audit(core, held ? "hold" : "release", job, asker->who, reason);
         }
         reply_changed(core, asker, n, NULL);
@@ -347,7 +337,7 @@ static void set(struct core *core, const struct asker *asker, struct job *job, c
                         tell_limit(core, job);
                 }
                 queue_consider(core, job);
-                write_spec(core, job);
+                job_write_spec(core, job);
                 audit_tasks(core, "set", job, asker->who, &all, text.n > 0 ? text.bytes + 1 : NULL,
                             ask->reason);
         }

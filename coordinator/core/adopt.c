@@ -14,6 +14,7 @@
 #include "core/queue.h"
 #include "core/retry.h"
 #include "core/tasks.h"
+#include "core/when.h"
 
 static const struct note no_note;
 
@@ -139,6 +140,7 @@ static bool adopt_one(struct core *core, struct worker *worker, struct job *job,
         note = *note_of(job, found);
         if (job->n_waits > 0)
                 deps_were_met(core, job);
+        when_was_met(core, job);
         spans_take(&job->limbo, at, at, &taken);
         spans_done(&taken);
         if (!spans_find(&job->adopted, at))
@@ -227,7 +229,7 @@ static void keep_or_adopt(struct core *core, struct worker *worker, const struct
                 lease_started(core, lease, &named, core->wall_us - (int64_t)held->started_ago_us);
         if (lease && lease->worker == worker && cancelled.count > 0)
                 lease_stop(core, lease, &cancelled, TASK_REASON_CANCELLED);
-        if (lease && lease->worker == worker && abort_is_on(job))
+        if (lease && lease->worker == worker && (abort_is_on(job) || job->late))
                 abort_take_back(core, job, worker);
         tell_stop(core, worker, held, &stale);
         ranges_done(&stale);
@@ -317,6 +319,8 @@ static void end_or_again(struct core *core, struct job *job, const struct span *
                 job_move(core, job, from, TRIGGER_SWEEP, TASK_STATUS_CANCELLED, which.count);
                 tasks_write_end(core, job, &which, &outcome);
         } else if (job->ending != 0 && !note->running) {
+                outcome.worker = 0; /* nobody ran it */
+                outcome.nonce = 0;
                 outcome.status = job->ending;
                 outcome.reason = job->ending_reason;
                 job_move(core, job, from, TRIGGER_SWEEP, job->ending, which.count);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "core/adopt.h"
+#include "core/backoff.h"
 #include "core/client.h"
 #include "core/comeback.h"
 #include "core/deps.h"
@@ -24,6 +25,7 @@
 #include "core/sweep.h"
 #include "core/tasks.h"
 #include "core/watch.h"
+#include "core/when.h"
 #include "core/worker.h"
 
 /* While workers are known the core wants to run this often; a longer gap means that we were stopped, and nobody's lease
@@ -42,6 +44,8 @@ struct core *core_new(void)
         core->access.next_key = 1;
         submit_init(core);
         worker_init(core);
+        backoff_init(core);
+        when_init(core);
         return core;
 }
 
@@ -63,6 +67,8 @@ void core_free(struct core *core)
                 free(queue);
         }
         heap_done(&core->uploads);
+        backoff_done(core);
+        when_done(core);
         access_done(&core->access);
         free(core->edge_hits);
         free(core);
@@ -248,6 +254,8 @@ static void tick(struct core *core)
         worker_tick(core);
         submit_tick(core);
         report_tick(core);
+        backoff_tick(core);
+        when_tick(core);
         watch_tick(core);
         adopt_check(core);
         comeback_tick(core);
@@ -354,6 +362,8 @@ int64_t core_next_deadline_us(const struct core *core)
         deadline = earlier(deadline, report_next_deadline(core));
         if (upload)
                 deadline = earlier(deadline, upload->upload_until_us);
+        deadline = earlier(deadline, backoff_next_us(core));
+        deadline = earlier(deadline, when_next_us(core));
         if (core->progress_at_us != 0)
                 deadline = earlier(deadline, core->progress_at_us);
         if (core->comeback_at_us != 0)

@@ -9,6 +9,7 @@
 
 #include "base/xalloc.h"
 #include "core/abort.h"
+#include "core/backoff.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/pending.h"
@@ -246,19 +247,26 @@ static void end_again(struct core *core, struct lease *lease, const struct rec_t
                                .tries = (uint16_t)outcome->tries,
                                .crashes = lease->crashes };
         bool ran = said->status != END_STATUS_RETURNED;
+        bool waits = ran && said->status != END_STATUS_CANCELLED && job->ending == 0 &&
+                     backoff_us(&job->spec->spec, counts.tries) > 0;
 
         if (group->which.count == 0)
                 return;
         if (!ran)
                 counts.attempt--;
+        else if (job->started_us == 0)
+                job->started_us = outcome->started_us;
         move(core, job, TRIGGER_AGAIN, job_home(job), group);
         if (ran)
                 write_attempts(core, job, said, group, outcome);
-        /* The row of an adopted lease names it. */
-        if (ran || group->started > 0 || counts.attempt > 0 || lease->epoch != core->settings.epoch)
+        /* The row of an adopted lease names it; what waits gets a row that says so. */
+        if (!waits &&
+            (ran || group->started > 0 || counts.attempt > 0 || lease->epoch != core->settings.epoch))
                 tasks_write_state(core, job, &group->which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                   NULL);
         tasks_again(core, lease->lot, &group->which, &counts, ran);
+        if (waits)
+                backoff_start(core, job, &group->which, &counts);
 }
 
 static void learn_run_time(struct core *core, struct job *job, uint32_t cpus, const struct rec_task_end *said,

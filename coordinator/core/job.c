@@ -12,6 +12,7 @@
 
 #include "base/xalloc.h"
 #include "core/abort.h"
+#include "core/backoff.h"
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/lease.h"
@@ -20,6 +21,7 @@
 #include "core/queue.h"
 #include "core/rows.h"
 #include "core/watch.h"
+#include "core/when.h"
 
 static const struct edge {
         enum task_status from;
@@ -186,6 +188,8 @@ void job_free(struct core *core, struct job *job)
         lease_free(core, lease);
         place_forget_job(core, job);
         deps_forget(core, job);
+        backoff_forget_job(core, job);
+        when_forget(core, job);
         watch_forget_job(core, job);
         entries_forget(core, job);
         LL_FOREACH_SAFE (job->acks, ack, next_ack)
@@ -214,7 +218,7 @@ enum task_status job_home(const struct job *job)
 {
         if (job->spec->spec.hold)
                 return TASK_STATUS_HELD;
-        return job->n_waits > 0 ? TASK_STATUS_WAITING : TASK_STATUS_QUEUED;
+        return job->n_waits > 0 || job->too_early ? TASK_STATUS_WAITING : TASK_STATUS_QUEUED;
 }
 
 void job_move(struct core *core, struct job *job, enum task_status from, enum trigger trigger,
@@ -378,6 +382,16 @@ void job_counts_fill(const struct job *job, struct rec_job_counts *counts)
                 .has_cancelled = true,
                 .has_aborted = true,
         };
+}
+
+void job_write_spec(struct core *core, struct job *job)
+{
+        struct store_op *op = effects_store(core->out, STORE_JOB_SPEC);
+
+        op->u.job_spec.job = job->id;
+        op->u.job_spec.owner = job->owner_id;
+        op->u.job_spec.spec = job_spec_dup(&job->spec->spec);
+        job_set_dirty(core, job);
 }
 
 void job_set_dirty(struct core *core, struct job *job)

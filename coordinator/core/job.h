@@ -41,6 +41,7 @@ uint32_t job_status_bits(const char *const *words, size_t n);
 enum task_status job_status(const struct job *job);
 void job_state_fill(const struct job *job, struct job_state *state);
 void job_counts_fill(const struct job *job, struct rec_job_counts *counts);
+void job_write_spec(struct core *core, struct job *job); /* its description has changed */
 void job_set_dirty(struct core *core, struct job *job);
 void job_flush(struct core *core); /* counts of dirty jobs */
 /* Ends that are written now are told by a fact of this number; those written later by a higher one. */

@@ -44,17 +44,22 @@ struct lease *lease_find(const struct core *core, uint64_t nonce)
 }
 
 /* splitmix64 over the random bits of the event. */
+uint64_t lease_draw(struct core *core)
+{
+        uint64_t z = core->random += UINT64_C(0x9e3779b97f4a7c15);
+
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        return z ^ (z >> 31);
+}
+
 uint64_t lease_nonce(struct core *core)
 {
         uint64_t nonce;
 
-        do {
-                uint64_t z = core->random += UINT64_C(0x9e3779b97f4a7c15);
-
-                z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-                z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-                nonce = (z ^ (z >> 31)) & ID_MAX;
-        } while (nonce == 0 || lease_find(core, nonce));
+        do
+                nonce = lease_draw(core) & ID_MAX;
+        while (nonce == 0 || lease_find(core, nonce));
         return nonce;
 }
 

@@ -10,6 +10,7 @@ struct lease *lease_new(struct core *core, struct lot *lot, struct worker *worke
 void lease_free(struct core *core,
                 struct lease *lease); /* its tasks must be accounted for, or the job goes too */
 struct lease *lease_find(const struct core *core, uint64_t nonce);
+uint64_t lease_draw(struct core *core); /* 64 random bits, drawn from those of the event */
 uint64_t lease_nonce(struct core *core); /* fresh */
 
 enum lease_bit { LEASE_OUT, LEASE_STARTED, LEASE_CANCELLED };

@@ -43,7 +43,7 @@ static void take_never_granted(struct job *job, uint32_t lo, uint32_t hi, bool r
 
 /* Rows that exist or are asked for say what holds; later ones will be made so. */
 static void write_rows(struct core *core, struct job *job, const struct spans *which, enum task_status status,
-                       enum task_reason reason)
+                       enum task_reason reason, int64_t until_us)
 {
         struct spans alike = { 0 };
 
@@ -53,7 +53,8 @@ static void write_rows(struct core *core, struct job *job, const struct spans *w
 
                 if (before && (before->attempt != run.attempt || before->tries != run.tries ||
                                before->crashes != run.crashes)) {
-                        tasks_write_state(core, job, &alike, status, reason, before, NULL);
+                        tasks_write_state(core, job, &alike, status, reason, before, NULL)->started_us =
+                                until_us;
                         spans_done(&alike);
                 }
                 run.hi = MIN(run.hi, job->exist_asked - 1);
@@ -61,7 +62,8 @@ static void write_rows(struct core *core, struct job *job, const struct spans *w
                 spans_add(&alike, run);
         }
         if (alike.count > 0)
-                tasks_write_state(core, job, &alike, status, reason, spans_first(&alike), NULL);
+                tasks_write_state(core, job, &alike, status, reason, spans_first(&alike), NULL)->started_us =
+                        until_us;
         spans_done(&alike);
 }
 
@@ -76,7 +78,7 @@ static void raise_mark(struct core *core, struct job *job, uint32_t mark)
                 effects_fact(core->out, (struct fact){ .kind = FACT_MARK, .job = job->id, .n = mark });
 }
 
-static void park_all(struct core *core, struct job *job, struct spans *taken, enum park why)
+static void park_all(struct core *core, struct job *job, struct spans *taken, enum park why, int64_t until_us)
 {
         enum task_status home = job_home(job);
 
@@ -85,14 +87,15 @@ static void park_all(struct core *core, struct job *job, struct spans *taken, en
                 job_move(core, job, home, TRIGGER_WAIT, job->parked_at, taken->count);
         raise_mark(core, job, taken->list[taken->n - 1].hi + 1);
         write_rows(core, job, taken, TASK_STATUS_WAITING,
-                   why == PARK_DEPENDENCY ? TASK_REASON_DEPENDENCY : TASK_REASON_NONE);
+                   why == PARK_DEPENDENCY ? TASK_REASON_DEPENDENCY : TASK_REASON_NONE, until_us);
         for (size_t i = taken->head; i < taken->n; i++) {
                 taken->list[i].note = why;
                 spans_add(&job->parked, taken->list[i]);
         }
 }
 
-uint64_t park_tasks(struct core *core, struct job *job, const struct spans *which, enum park why)
+static uint64_t park(struct core *core, struct job *job, const struct spans *which, enum park why,
+                     int64_t until_us)
 {
         struct spans taken = { 0 };
         uint64_t n;
@@ -101,11 +104,21 @@ uint64_t park_tasks(struct core *core, struct job *job, const struct spans *whic
                 park_take_free(job, which->list[i].lo, which->list[i].hi, true, &taken);
         n = taken.count;
         if (n > 0)
-                park_all(core, job, &taken, why);
+                park_all(core, job, &taken, why, until_us);
         spans_done(&taken);
         if (n > 0)
                 queue_consider(core, job);
         return n;
+}
+
+uint64_t park_tasks(struct core *core, struct job *job, const struct spans *which, enum park why)
+{
+        return park(core, job, which, why, 0);
+}
+
+uint64_t park_tasks_until(struct core *core, struct job *job, const struct spans *which, int64_t until_us)
+{
+        return park(core, job, which, PARK_TIME, until_us);
 }
 
 static void take_parked(struct job *job, const struct spans *which, enum park why, struct spans *into)
@@ -154,7 +167,7 @@ void park_release(struct core *core, struct job *job, const struct spans *which,
         if (free.count == 0)
                 return;
         leave_parked(core, job, free.count);
-        write_rows(core, job, &free, TASK_STATUS_QUEUED, TASK_REASON_NONE);
+        write_rows(core, job, &free, TASK_STATUS_QUEUED, TASK_REASON_NONE, 0);
         if (job->phase == JOB_NEW && job->cursor > 0)
                 spans_take(&free, 0, job->cursor - 1, &job->limbo);
         spans_move(&free, &job->ripe);

@@ -15,6 +15,8 @@ enum park { /* the note of a span in job.parked; the reason of the row says it a
  * alone. A position that may still be adopted, in limbo, is at home too but stays there. Returns how many were parked.
  * Counts go along WAIT, rows say waiting. Not between a job's submission and its commit (JOB_NEW in life). */
 uint64_t park_tasks(struct core *core, struct job *job, const struct spans *which, enum park why);
+/* The same for PARK_TIME; their rows hold until_us (wall), for a restart. */
+uint64_t park_tasks_until(struct core *core, struct job *job, const struct spans *which, int64_t until_us);
 /* What they were parked for came: those still parked for `why` can be granted; others of `which` are left alone. While a
  * job is being replayed they may have been granted just before the stop: then their workers are waited for, in limbo. */
 void park_release(struct core *core, struct job *job, const struct spans *which, enum park why);

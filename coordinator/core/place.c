@@ -449,7 +449,7 @@ void place_attempt_durable(struct core *core, uint64_t nonce)
 
         if (!lease || !lease->unsent)
                 return;
-        if (lease->worker->session.n == 0 || core->draining || lease->job->ending != 0) {
+        if (lease->worker->session.n == 0 || core->draining || lease->job->ending != 0 || lease->job->late) {
                 struct spans all = { 0 };
 
                 lease_collect(lease, &all);

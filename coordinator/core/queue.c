@@ -144,8 +144,8 @@ static bool is_ready(const struct lot *lot)
 {
         const struct job *job = lot->job;
 
-        return job->phase == JOB_LIVE && job->ending == 0 && job->n_waits == 0 && !job->spec->spec.hold &&
-               queue_grantable(lot) > 0 && !entries_are_loading(lot);
+        return job->phase == JOB_LIVE && job->ending == 0 && job->n_waits == 0 && !job->too_early &&
+               !job->spec->spec.hold && queue_grantable(lot) > 0 && !entries_are_loading(lot);
 }
 
 static void lot_remove(struct core *core, struct lot *lot)

@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "core/abort.h"
 #include "core/adopt.h"
+#include "core/backoff.h"
 #include "core/comeback.h"
 #include "core/deps.h"
 #include "core/job.h"
@@ -17,6 +18,7 @@
 #include "core/spec.h"
 #include "core/submit.h"
 #include "core/sweep.h"
+#include "core/when.h"
 
 static void take_counts(struct job *job, const struct job_state *state)
 {
@@ -103,7 +105,7 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
         index_spans(&job->indexes, &tasks->indexes, 1, &named);
         if (job->cursor > 0)
                 spans_take(&named, 0, job->cursor - 1, &below);
-        if (tasks->status == TASK_STATUS_WAITING) {
+        if (tasks->status == TASK_STATUS_WAITING && !backoff_is_over(core, tasks)) {
                 bool dependency = tasks->reason == TASK_REASON_DEPENDENCY;
 
                 for (size_t i = below.head; i < below.n; i++) {
@@ -112,6 +114,8 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
                         below.list[i].crashes = (uint16_t)tasks->crashes;
                         park_replayed(job, &below.list[i], dependency);
                 }
+                if (!dependency && below.count > 0)
+                        backoff_replayed(core, job, &below, tasks->attempt, tasks->started_us);
         } else if (below.count > 0) {
                 uint32_t note = note_for(job, tasks);
 
@@ -149,6 +153,7 @@ static void settle_home(struct core *core, struct job *job)
         enum task_status home;
         uint64_t n;
 
+        when_attach(core, job, !was_granted(job));
         if (!was_granted(job)) {
                 deps_attach(core, job);
                 deps_ask(core, job);
@@ -197,5 +202,6 @@ void replay_finish(struct core *core, const struct core_settings *settings)
         HASH_ITER (hh, core->jobs, job, next)
                 revive(core, job);
         comeback_ask(core);
+        when_tick(core);
         adopt_check(core);
 }

@@ -14,6 +14,7 @@
 #include "core/job.h"
 #include "core/queue.h"
 #include "core/sweep.h"
+#include "core/when.h"
 
 #define ROUNDS_MAX 64 /* each answer may be some megabytes */
 
@@ -118,6 +119,7 @@ static struct job *bring_back(struct core *core, struct job_round *round, bool w
         job->n[TASK_STATUS_CANCELLED] = state->cancelled;
         job->n[TASK_STATUS_ABORTED] = state->aborted;
         job->phase = JOB_LIVE;
+        when_attach(core, job, wait || state->started_us == 0);
         if (wait)
                 deps_attach(core, job);
         else if (state->started_us == 0)
@@ -232,6 +234,8 @@ static void apply(struct core *core, const struct round_wait *wait, struct job_r
                 return;
         }
         audit_tasks(core, "retry", job, wait->asker.who, &chosen, ask->failed ? "failed" : NULL, ask->reason);
+        if (when_new_round(core, job))
+                job_write_spec(core, job);
         n = begin(core, job, ask, round);
         reply_changed(core, &wait->asker, n, NULL);
 }

@@ -96,6 +96,11 @@ static int check_failure(const struct rec_job_spec *spec, struct err *err)
                                 "retry_on: neither a code 1 to 255 nor a word such as signal, timeout, "
                                 "oom, launch");
         }
+        if (!spec->has_backoff_ms && (spec->has_backoff_factor || spec->has_backoff_max_ms))
+                return err_set(err, ERR_BAD_FIELD, "backoff_factor and backoff_max_ms go with backoff_ms");
+        if ((spec->has_at_us && spec->has_at_delay_ms) ||
+            (spec->has_start_by_us && spec->has_start_by_delay_ms))
+                return err_set(err, ERR_BAD_FIELD, "a time and a delay exclude each other");
         if (spec->has_max_fails && spec->has_max_fails_percent)
                 return err_set(err, ERR_BAD_FIELD, "max_fails and max_fails_percent exclude each other");
         if (spec->has_warn_signal != spec->has_warn_ms || (spec->has_warn_signal && !spec->has_time_ms))

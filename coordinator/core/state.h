@@ -189,6 +189,13 @@ struct job {
         int64_t upload_until_us; /* mono */
         int64_t task_us; /* run time of a task so far, smoothed: what a grant is charged */
 
+        int64_t at_us, start_by_us; /* wall; 0: none (when.h) */
+        int64_t late_mono_us; /* when to look whether start_by has passed */
+        bool too_early; /* waits for at_us */
+        bool late; /* start_by has passed */
+        size_t at_place, late_place; /* in core.ats, core.start_bys */
+        struct backoff *backoffs; /* waits between attempts */
+
         struct dependency *waits; /* array of spec.n_after */
         unsigned n_waits; /* not met yet */
         struct dependency *dependants;
@@ -264,6 +271,7 @@ struct comeback {
         bool loading; /* being read; else it waits until it can be */
 };
 
+struct backoff;
 struct lane;
 struct pending;
 struct round_wait;
@@ -298,6 +306,9 @@ struct core {
         struct spec_known *known;
         struct heap deadlines; /* workers by deadline_us */
         struct heap uploads; /* loading jobs by upload_until_us */
+        struct heap backoffs; /* by due_us */
+        struct heap ats; /* jobs that are too early, by at_us */
+        struct heap start_bys; /* jobs by late_mono_us */
         struct job *rows_line; /* jobs that want rows, in turn */
         bool rows_out; /* a batch of rows is on its way */
         struct job *dirty;

@@ -103,7 +103,7 @@ struct store_task_state {
         uint32_t attempt, tries, crashes; /* attempt: the newest granted; tries, crashes: counted so far */
         struct principal_id worker; /* 0 unless running */
         uint64_t nonce; /* of the newest lease; 0: none */
-        int64_t started_us; /* 0 unless running */
+        int64_t started_us; /* running: since when; waiting for a time: until when; else 0 */
 };
 
 /* Compare-and-set: rows that are final already make the store fail the batch with STALE (the core's memory is

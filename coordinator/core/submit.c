@@ -20,6 +20,7 @@
 #include "core/rows.h"
 #include "core/spec.h"
 #include "core/sweep.h"
+#include "core/when.h"
 
 /* A description travels whole in a run message beside its tasks. */
 #define SPEC_BYTES_MAX ((size_t)448 * 1024)
@@ -254,6 +255,7 @@ static struct job *make_job(struct core *core, const struct pending *pending, si
         job->chunks_total = (uint32_t)spec_chunks(rec->spec);
         job->phase = JOB_LOADING;
         deps_attach(core, job);
+        when_attach(core, job, true);
         job->n[job_home(job)] = job->tasks;
         return job;
 }
@@ -486,6 +488,7 @@ void submit_durable(struct core *core, struct job *job)
         job->exist = job->exist_asked;
         park_ripen(job);
         job_live(core, job);
+        when_tick(core); /* before anything of it is granted: its start-by may have passed */
         sweep_next(core, job);
         job_check_end(core, job);
 }

@@ -2,6 +2,8 @@
 #include "core/why.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
+#include "core/backoff.h"
 #include "core/entries.h"
 #include "core/job.h"
 #include "core/lease.h"
@@ -124,6 +126,37 @@ static void why_system(const struct core *core, const struct job *job, struct bu
         }
 }
 
+/* "2026-11-25T17:30:00.000000Z (in 29m59s)" */
+static void add_time(const struct core *core, int64_t at_us, struct buf *text)
+{
+        time_print_us(at_us, text);
+        buf_add_str(text, " (in ");
+        duration_print(MAX(at_us - core->wall_us, INT64_C(0)) / US_PER_S * 1000, text);
+        buf_add_char(text, ')');
+}
+
+static void why_times(const struct core *core, const struct job *job, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+
+        if (job->too_early) {
+                buf_add_str(&text, "nothing starts before ");
+                add_time(core, job->at_us, &text);
+                add(rows, "time", &text);
+                buf_clear(&text);
+        }
+        if (job->start_by_us != 0 && !job->late) {
+                buf_add_str(&text, "what has not started is aborted at ");
+                add_time(core, job->start_by_us, &text);
+                add(rows, "start-by", &text);
+                buf_clear(&text);
+        }
+        if (job->backoffs) {
+                buf_addf(&text, "%llu tasks wait for their next attempt", (ull)backoff_count(job));
+                add(rows, "back-off", &text);
+        }
+}
+
 static void why_job(const struct core *core, const struct job *job, struct buf *rows)
 {
         CLEANUP_BUF struct buf text = { 0 };
@@ -145,6 +178,7 @@ static void why_job(const struct core *core, const struct job *job, struct buf *
                 add(rows, "held", &text);
         }
         why_waits(core, job, rows);
+        why_times(core, job, rows);
         why_queue(job, rows);
         why_system(core, job, rows);
         if (job_home(job) == TASK_STATUS_QUEUED && job->ending == 0)
@@ -161,15 +195,18 @@ static void why_lease(const struct core *core, const struct lease *lease, uint32
         add(rows, lease_has(lease, LEASE_STARTED, at) ? "running" : "granted", &text);
 }
 
-static void why_parked(const struct span *run, struct buf *rows)
+static void why_parked(const struct core *core, const struct job *job, const struct span *run, uint32_t at,
+                       struct buf *rows)
 {
         CLEANUP_BUF struct buf text = { 0 };
 
-        if (run->note == PARK_DEPENDENCY)
+        if (run->note == PARK_DEPENDENCY) {
                 buf_add_str(&text, "waits for a task that it depends on");
-        else
-                buf_addf(&text, "attempt %u is over, the next one has its time", run->attempt);
-        add(rows, run->note == PARK_DEPENDENCY ? "dependency" : "time", &text);
+        } else {
+                buf_addf(&text, "attempt %u is over, the next one starts not before ", run->attempt);
+                add_time(core, backoff_until_us(job, at) - core->mono_us + core->wall_us, &text);
+        }
+        add(rows, run->note == PARK_DEPENDENCY ? "dependency" : "back-off", &text);
 }
 
 static void why_task(const struct core *core, const struct job *job, uint32_t at, struct buf *rows)
@@ -190,7 +227,7 @@ static void why_task(const struct core *core, const struct job *job, uint32_t at
                 buf_addf(&text, "attempt %u is over, another follows", again->attempt);
                 add(rows, "again", &text);
         } else if (spans_find(&job->parked, at)) {
-                why_parked(spans_find(&job->parked, at), rows);
+                why_parked(core, job, spans_find(&job->parked, at), at, rows);
         } else if (!spans_find(&job->limbo, at) && !spans_find(&job->sweep, at) &&
                    !spans_find(&job->round, at) && !spans_find(&job->ripe, at) &&
                    (at < job->cursor || spans_find(&job->gone, at))) {

@@ -65,7 +65,7 @@ SELECT STRAIGHT_JOIN t.job_id, t.task_index, CONCAT(t.job_id, '.', t.task_index)
   t.reason AS `reason=REASON`,
   CASE WHEN t.status >= 5 AND t.started_us > 0 AND t.reason NOT BETWEEN 5 AND 9 AND t.exit_signal = 0 THEN t.exit_code END AS exit_code,
   NULLIF(t.exit_signal, 0) AS exit_signal, NULLIF(t.attempt, 0) AS attempt, w.name AS worker,
-  j.submitted_us AS `submitted_at=TIME`, t.started_us AS `started_at=TIME`, t.ended_us AS `ended_at=TIME`,
+  j.submitted_us AS `submitted_at=TIME`, IF(t.status >= 4, t.started_us, 0) AS `started_at=TIME`, t.ended_us AS `ended_at=TIME`,
   CASE WHEN t.ended_us > 0 AND t.started_us > 0 THEN t.cpu_us END * 0.000001 AS cpu_seconds,
   NULLIF(t.rss_kib, 0) * 1024 AS max_rss_bytes,
   IF(d.owner IS NULL, NULL, j.entries_per_chunk) AS `entry=ENTRY`,
@@ -99,7 +99,7 @@ SELECT x.job_id, x.task_index, x.attempt, x.status AS `status=STATUS`, x.reason 
 FROM (
   (SELECT t.job_id, t.task_index, t.attempt, t.status, t.reason, t.exit_code, t.exit_signal, t.worker, t.started_us,
      t.ended_us, t.cpu_us, t.rss_kib
-   FROM Tasks t WHERE t.job_id BETWEEN :job_lo AND :job_hi + 0 AND t.started_us > 0
+   FROM Tasks t WHERE t.job_id BETWEEN :job_lo AND :job_hi + 0 AND t.started_us > 0 AND t.status >= 4
      AND (t.job_id > :cursor OR t.task_index * 65536 + t.attempt > :cursor_index)
      AND t.task_index BETWEEN GREATEST(:index_lo, IF(:job_lo = :job_hi, :cursor_index DIV 65536, 0)) AND :index_hi
    ORDER BY t.job_id, t.task_index LIMIT :rows)

@@ -21,7 +21,7 @@ SELECT t.job_id AS job_id,
 FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
-JOIN Tasks t ON t.job_id = j.job_id AND t.started_us > 0
+JOIN Tasks t ON t.job_id = j.job_id AND t.started_us > 0 AND t.status >= 4
 LEFT JOIN Principals w ON w.principal <=> t.worker
 UNION ALL
 SELECT a.job_id AS job_id,

@@ -34,7 +34,7 @@ SELECT CAST(NULL AS UNSIGNED), TIMESTAMPADD(MICROSECOND, scoped(q.e, t.owner, NU
 FROM asker_events q
 JOIN Visible v ON v.principal = q.m AND v.what = 3
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0
-JOIN Tasks t ON t.job_id = j.job_id AND t.started_us > 0
+JOIN Tasks t ON t.job_id = j.job_id AND t.started_us > 0 AND t.status >= 4
 LEFT JOIN Principals w ON w.principal <=> t.worker
 UNION ALL
 SELECT CAST(NULL AS UNSIGNED), TIMESTAMPADD(MICROSECOND, scoped(q.e, t.owner, NULLIF(t.ended_us, 0)), TIMESTAMP'1970-01-01 00:00:00'), t.job_id, CAST(t.task_index AS SIGNED),

@@ -59,10 +59,11 @@ JOIN (SELECT MAX(w.slots) AS largest, MAX(w.slots - LEAST(w.slots, w.slots_busy)
 WHERE scoped(q.s, j.owner, j.queued) > 0 AND scoped(q.s, j.owner, j.cpus) <= n.largest AND scoped(q.s, j.owner, j.cpus) > n.room
 UNION ALL
 SELECT t.job_id, t.task_index, 'back-off',
-  CONCAT('attempt ', scoped(q.s, t.owner, t.attempt), ' has ended; the next one waits')
+  CONCAT('attempt ', scoped(q.s, t.owner, t.attempt), ' has ended; the next one waits until ',
+    TIMESTAMPADD(MICROSECOND, scoped(q.s, t.owner, t.started_us), TIMESTAMP'1970-01-01 00:00:00'), ' UTC')
 FROM asker_jobs q
 JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0 AND j.waiting > 0
 JOIN Tasks t ON t.job_id = j.job_id
-WHERE scoped(q.s, t.owner, t.status) = 2 AND scoped(q.s, t.owner, t.attempt) > 0
+WHERE scoped(q.s, t.owner, t.status) = 2 AND scoped(q.s, t.owner, t.attempt) > 0 AND scoped(q.s, t.owner, t.started_us) > 0
 ;;

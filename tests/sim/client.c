@@ -94,6 +94,19 @@ static void failure_options(struct sim *sim, struct rec_job_spec *spec)
                 spec->has_retries = true;
                 spec->retry_on = words;
                 spec->n_retry_on = sim_below(sim, 4);
+                if (sim_chance(sim, 60)) {
+                        spec->backoff_ms = 1 + sim_below(sim, 3000);
+                        spec->backoff_factor = 1000 + sim_below(sim, 2000);
+                        spec->has_backoff_ms = spec->has_backoff_factor = true;
+                }
+        }
+        if (sim_below(sim, 12) == 0) {
+                spec->at_delay_ms = sim_below(sim, 5000);
+                spec->has_at_delay_ms = true;
+        }
+        if (sim_below(sim, 12) == 0) {
+                spec->start_by_delay_ms = sim_below(sim, 8000);
+                spec->has_start_by_delay_ms = true;
         }
         if (sim_below(sim, 6) == 0) {
                 spec->max_fails = sim_below(sim, 3);

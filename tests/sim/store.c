@@ -575,7 +575,7 @@ static bool alike(const struct sim_row *a, const struct sim_row *b)
 
         return x->status == y->status && x->reason == y->reason && x->attempt == y->attempt &&
                x->tries == y->tries && x->crashes == y->crashes && x->worker.n == y->worker.n &&
-               x->nonce == y->nonce;
+               x->nonce == y->nonce && x->started_us == y->started_us;
 }
 
 static void fill_tasks(const struct sim_job *job, const struct sim_row *row, uint64_t lo, uint64_t hi,

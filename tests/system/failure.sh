@@ -31,6 +31,45 @@ equal "by its status" "$(attempts "$out")" "1/timeout/time-limit 2/timeout/time-
 submitted "--retry-on alone says what is missing" 75 --retry-on 75 -- sh -c 'exit 75'
 matches "on stderr" "$err" '--retry-on does nothing without --retries'
 
+# --- waits between attempts
+submitted "a task that waits between its attempts" 1 --retries 2 --backoff 1s,x2 -- sh -c 'exit 1'
+equal "waits as long as it was told, and longer each time" \
+        "$(ask "SELECT COUNT(*) FROM v_attempts a JOIN v_attempts b ON b.job_id=a.job_id AND b.attempt=a.attempt+1
+                WHERE a.job_id=$out AND TIMESTAMPDIFF(MICROSECOND, a.ended_at, b.started_at) >= a.attempt * 1000000")" 2
+run jobsubmit --retries 1 --backoff 3s -- sh -c 'exit 1'
+waiting=$out
+is_waiting() { [ "$(ask "SELECT CONCAT(status, ' ', started_at IS NULL) FROM v_tasks WHERE job_id=$1")" = "waiting 1" ]; }
+await "it is waiting" 30 is_waiting "$waiting"
+run jobctl why "$waiting.1"
+matches "why says until when" "$out" 'attempt 1 is over, the next one starts not before 20[0-9-]+T'
+matches "so does SQL" "$(ask "SELECT detail FROM v_why WHERE job_id=$waiting AND reason='back-off'")" 'waits until 20[0-9-]+ '
+kill9 coordinator
+await "after a crash of the coordinator" 30 jobctl server status
+exits "it goes on" 1 jobctl wait "$waiting" --timeout 60
+equal "and its second attempt kept the distance" \
+        "$(ask "SELECT COUNT(*) FROM v_attempts a JOIN v_attempts b ON b.job_id=a.job_id AND b.attempt=2
+                WHERE a.job_id=$waiting AND a.attempt=1 AND TIMESTAMPDIFF(MICROSECOND, a.ended_at, b.started_at) >= 3000000")" 1
+
+# --- a time to start, and one to give up
+run jobsubmit --at +4s -n later -a 1-3 true
+later=$out
+equal "a job that has its time is waiting" "$(job_status "$later")" waiting
+run jobctl why "$later"
+matches "why says until when" "$out" 'nothing starts before 20[0-9-]+T.*Z \(in [0-9]+s\)'
+exits "it runs" 0 jobctl wait "$later" --timeout 60
+equal "not before" "$(ask "SELECT COUNT(*) FROM v_tasks WHERE job_id=$later AND TIMESTAMPDIFF(MICROSECOND, submitted_at, started_at) >= 4000000")" 3
+run jobsubmit --hold --start-by +2s -a 1-3 true
+late=$out
+exits "what cannot start in time ends" 1 jobctl wait "$late" --timeout 60
+equal "aborted" "$(ask "SELECT COUNT(*) FROM v_tasks WHERE job_id=$late AND status='aborted' AND reason='start-by'")" 3
+exits "it can be retried" 0 jobctl retry "$late"
+exits "and released" 0 jobctl release "$late"
+exits "then it runs, whatever the time" 0 jobctl wait "$late" --timeout 60
+run jobsubmit --key at1 --at +1h true
+first=$out
+equal "the same key and delay: the same job" "$(jobsubmit --key at1 --at +1h true)" "$first"
+exits "it can be cancelled" 0 jobctl cancel "$first"
+
 # --- what each attempt leaves
 # shellcheck disable=SC2016
 submitted "attempts that use the processor" 3 --retries 1 -- sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 3'
@@ -105,9 +144,20 @@ done <<'END'
 --grace soon
 --retries 1001
 --crash-limit 0
+--backoff 5s,y2
+--backoff x2
+--backoff 5s,x0.5
+--backoff 10s,max=5s
+--backoff 0
+--at noonish
+--at 25:00
+--at 2026-02-30
+--start-by then
+--start-by 2020-01-01
 --ok-codes 1,256
 END
 exits "a warning needs a limit" 64 jobsubmit --warn USR1@5s true
+exits "--start-by is after --at" 64 jobsubmit --at +2h --start-by +1h true
 exits "that comes later" 64 jobsubmit --time 5s --warn USR1@5s true
 equal "and nothing was submitted" "$(ask 'SELECT COUNT(*) FROM v_jobs')" "$count"
 finish

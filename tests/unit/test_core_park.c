@@ -19,7 +19,10 @@ static uint64_t park(struct scene *s, uint64_t job, uint32_t lo, uint32_t hi, en
         uint64_t n;
 
         s->core->out = &effects;
-        n = park_tasks(s->core, job_find(s->core, job), &which, why);
+        if (why == PARK_TIME) /* for an hour, unless somebody releases them */
+                n = park_tasks_until(s->core, job_find(s->core, job), &which, s->wall_us + 3600 * US_PER_S);
+        else
+                n = park_tasks(s->core, job_find(s->core, job), &which, why);
         s->core->out = NULL;
         spans_done(&which);
         scene_carry_out(s, &effects);
