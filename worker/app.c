@@ -306,6 +306,12 @@ static int64_t next_deadline_us(const struct app *app)
         return at == INT64_MAX ? -1 : at;
 }
 
+/* What came while we sent: the link's descriptor may have told it already and says nothing any more. */
+static bool may_sleep(const struct app *app)
+{
+        return !exec_has_unsettled(app->exec) && !link_pending(app->link);
+}
+
 static void turn(struct app *app)
 {
         int64_t now_us = clock_mono_us();
@@ -322,7 +328,7 @@ static void turn(struct app *app)
         send_all(app);
         check_patience(app, now_us);
         if (!app->over)
-                loop_turn(app->loop, exec_has_unsettled(app->exec) ? 0 : next_deadline_us(app));
+                loop_turn(app->loop, may_sleep(app) ? next_deadline_us(app) : 0);
 }
 
 /* ------------------------------------------------------------------ setting up */

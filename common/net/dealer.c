@@ -370,6 +370,11 @@ static int ready_events(void *socket)
         return socket && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &bytes) == 0 ? events : 0;
 }
 
+bool dealer_pending(const struct dealer *dealer)
+{
+        return (ready_events(dealer->socket) | ready_events(dealer->monitor)) & ZMQ_POLLIN;
+}
+
 /* libzmq looks at what its I/O thread has to say only now and then while sending; asking for the events makes it look. */
 static int send_frame(struct dealer *dealer, const void *bytes, size_t n, int flags)
 {

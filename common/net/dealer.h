@@ -28,8 +28,10 @@ DEFINE_CLEANUP(struct dealer, dealer_free)
 int dealer_reopen(struct dealer *dealer, struct err *err) MUST_CHECK;
 
 /* Descriptor that becomes readable when dealer_recv or the state may have something new (edge-triggered like
- * ZMQ_FD: drain both before sleeping on it). */
+ * ZMQ_FD: drain both before sleeping on it, and if anything was sent since, ask dealer_pending: a send may take the
+ * descriptor's word without a word to us). */
 int dealer_fd(const struct dealer *dealer);
+bool dealer_pending(const struct dealer *dealer); /* a message or news of the connection is there */
 enum dealer_state dealer_state(struct dealer *dealer); /* looks at the monitor first */
 uint64_t dealer_connection(const struct dealer *dealer); /* counts handshakes: a change means reconnected */
 

@@ -196,6 +196,35 @@ static void nothing_is_taken_for_a_connection_that_is_not_there(void)
         scene_done(&scene);
 }
 
+/* The descriptor tells of a message once, and a send may be what it tells: who sleeps on it asks. */
+static void a_message_that_came_before_a_send_is_still_pending_after_it(void)
+{
+        struct scene scene = scene_new("pending");
+        struct msg ask = { .kind = MSG_status }, answer = { .kind = MSG_changed };
+        int64_t until_us = clock_mono_us() + WAIT_MS * US_PER_MS;
+        struct session_id session;
+        struct dealer *dealer;
+        uint64_t id;
+
+        scene.profile.endpoints[0] = scene.endpoint;
+        scene_listen(&scene);
+        dealer = dealer_new(&scene.profile, MSG_S2C, &scene.err);
+        CU_ASSERT_EQUAL(until(dealer, DEALER_UP), DEALER_UP);
+        CU_ASSERT_EQUAL(dealer_send(dealer, &ask, &scene.err), 0);
+        CU_ASSERT_FALSE(dealer_pending(dealer));
+        CU_ASSERT_TRUE_FATAL(router_reads(&scene, &session, &id));
+        router_says(&scene, session, &answer);
+        while (!dealer_pending(dealer) && clock_mono_us() < until_us)
+                zmq_poll(NULL, 0, 1);
+        ask.id = 0;
+        CU_ASSERT_EQUAL(dealer_send(dealer, &ask, &scene.err), 0);
+        CU_ASSERT_TRUE(dealer_pending(dealer));
+        msg_free(dealer_recv(dealer, &scene.err));
+        CU_ASSERT_FALSE(dealer_pending(dealer));
+        dealer_free(dealer);
+        scene_done(&scene);
+}
+
 /* A coordinator in a thread: reads the request, goes away without an answer, comes back, answers the request that was
  * sent again. */
 struct restart {
@@ -355,6 +384,7 @@ UNIT_MAIN("dealer", TEST(unknown_key_is_refused_and_may_be_tried_again),
           TEST(second_endpoint_is_tried_when_the_first_fails),
           TEST(message_over_the_limit_is_refused_before_it_is_sent),
           TEST(nothing_is_taken_for_a_connection_that_is_not_there),
+          TEST(a_message_that_came_before_a_send_is_still_pending_after_it),
           TEST(request_is_sent_again_after_a_restart), TEST(broken_handshakes_after_a_good_one_are_outlived),
           TEST(refusal_becomes_an_error_with_its_code),
           TEST(answer_that_does_not_come_ends_with_the_time_given))

@@ -117,6 +117,11 @@ int link_send(struct link *link, struct msg *msg, int64_t now_us, struct err *er
         return 0;
 }
 
+bool link_pending(const struct link *link)
+{
+        return dealer_pending(link->dealer);
+}
+
 struct msg *link_recv(struct link *link, struct err *err)
 {
         return dealer_recv(link->dealer, err);

@@ -23,6 +23,7 @@ bool link_was_up(const struct link *link); /* ever */
 
 /* 1 sent, 0 no room now (try again after link_deadline_us), -1 err. */
 int link_send(struct link *link, struct msg *msg, int64_t now_us, struct err *err) MUST_CHECK;
+bool link_pending(const struct link *link); /* something is there that link_fd may not tell any more */
 /* As dealer_recv. */
 struct msg *link_recv(struct link *link, struct err *err) MUST_CHECK;
 
