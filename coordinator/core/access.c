@@ -202,15 +202,21 @@ struct key *access_find_public(const struct access *access, const char *public_k
         return key;
 }
 
-const struct key *access_speaker(const struct access *access, const char *public_key, int64_t wall_us)
+bool access_key_speaks(const struct access *access, const struct key *key, int64_t wall_us)
 {
-        const struct key *key = access_find_public(access, public_key);
         const struct person *person;
 
         if (!key || key->row.revoked || (key->row.expires_us != 0 && key->row.expires_us <= wall_us))
-                return NULL;
+                return false;
         person = access_find(access, key->row.principal);
-        return person && person->row.active && person->row.is_worker == key->row.is_worker ? key : NULL;
+        return person && person->row.active && person->row.is_worker == key->row.is_worker;
+}
+
+const struct key *access_speaker(const struct access *access, const char *public_key, int64_t wall_us)
+{
+        const struct key *key = access_find_public(access, public_key);
+
+        return access_key_speaks(access, key, wall_us) ? key : NULL;
 }
 
 static bool type_fits(const struct store_grant *grant, const char *type)

@@ -50,6 +50,8 @@ void access_grant(struct access *access, const struct store_grant *row);
 struct person *access_find(const struct access *access, struct principal_id id);
 struct person *access_find_name(const struct access *access, const char *name);
 struct role *access_find_role(const struct access *access, const char *name);
+/* This key may speak now: known, not revoked, not expired, of somebody active. */
+bool access_key_speaks(const struct access *access, const struct key *key, int64_t wall_us);
 struct key *access_find_key(const struct access *access, uint64_t key);
 struct key *access_find_public(const struct access *access, const char *public_key);
 /* The key behind a message if it may speak at wall_us: not revoked, not expired, its principal active. Else NULL. */

@@ -401,11 +401,19 @@ static void worker_set(struct core *core, const struct asker *asker, const struc
 static void queue_set(struct core *core, const struct asker *asker, const struct msg *msg)
 {
         const struct msg_queue_set *ask = &msg->u.queue_set;
-        struct queue *queue = job_queue(core, ask->queue);
-        struct store_queue row = { .queue = queue->id,
-                                   .paused = queue->paused,
-                                   .max_running = queue->max_running,
-                                   .weight = queue->weight };
+        struct queue *queue = job_queue_find(core, ask->queue);
+        bool makes = ask->has_max_running || ask->has_weight;
+        struct store_queue row;
+
+        if (!queue && (!makes || HASH_CNT(hh, core->queues) >= QUEUES_MAX)) {
+                not_there(core, asker, makes ? "queue, and no room for more, named" : "queue", ask->queue);
+                return;
+        }
+        queue = job_queue(core, ask->queue);
+        row = (struct store_queue){ .queue = queue->id,
+                                    .paused = queue->paused,
+                                    .max_running = queue->max_running,
+                                    .weight = queue->weight };
 
         copy(row.name, sizeof(row.name), queue->name);
         if (ask->has_paused)

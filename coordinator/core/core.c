@@ -153,6 +153,7 @@ static void on_message(struct core *core, struct event *event)
                 return;
         }
         asker.who = key->row.principal;
+        asker.key = key->row.key;
         if (direction != (key->row.is_worker ? MSG_W2S : MSG_C2S)) {
                 refuse(core, key->row.is_worker ? MSG_W2S : MSG_C2S, &asker, ERR_FORBIDDEN,
                        "this message is not for this kind of key");
@@ -366,6 +367,8 @@ int64_t core_next_deadline_us(const struct core *core)
         deadline = earlier(deadline, when_next_us(core));
         if (core->progress_at_us != 0)
                 deadline = earlier(deadline, core->progress_at_us);
+        if (core->rights_at_us != 0)
+                deadline = earlier(deadline, core->rights_at_us);
         if (core->comeback_at_us != 0)
                 deadline = earlier(deadline, core->comeback_at_us);
         if (core->limbo_until_us != 0)

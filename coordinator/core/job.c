@@ -98,12 +98,20 @@ struct queue *job_queue_put(struct core *core, const struct store_queue *row)
         return queue;
 }
 
+struct queue *job_queue_find(const struct core *core, const char *name)
+{
+        struct queue *queue;
+
+        HASH_FIND(hh, core->queues, name, (unsigned)strlen(name), queue);
+        return queue;
+}
+
 struct queue *job_queue(struct core *core, const char *name)
 {
         struct store_queue row = { .weight = 1 };
         struct queue *queue, *next;
 
-        HASH_FIND(hh, core->queues, name, (unsigned)strlen(name), queue);
+        queue = job_queue_find(core, name);
         if (queue)
                 return queue;
         strncpy(row.name, name, sizeof(row.name) - 1);

@@ -51,6 +51,8 @@ void job_check_end(struct core *core, struct job *job);
 /* It came to life (its submission is committed, or replay is done): start what it can. */
 void job_live(struct core *core, struct job *job);
 
+#define QUEUES_MAX 1000 /* people make them by naming them: each is a row of every listing, for ever */
+struct queue *job_queue_find(const struct core *core, const char *name); /* NULL: none of that name */
 /* Queue row by name, made (in memory and in the store) if new. */
 struct queue *job_queue(struct core *core, const char *name);
 struct queue *job_queue_put(struct core *core, const struct store_queue *row);

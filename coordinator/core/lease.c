@@ -77,6 +77,7 @@ struct lease *lease_new(struct core *core, struct lot *lot, struct worker *worke
         lease->lo = lo;
         lease->n = n;
         lease->granted_us = core->wall_us;
+        lease->born_us = core->mono_us;
         HASH_ADD(hh, core->leases, nonce, sizeof(lease->nonce), lease);
         DL_APPEND2(lot->job->leases, lease, job_prev, job_next);
         DL_APPEND2(worker->leases, lease, worker_prev, worker_next);

@@ -15,6 +15,7 @@
 #include "core/lease.h"
 #include "core/queue.h"
 #include "core/rows.h"
+#include "core/share.h"
 #include "core/tasks.h"
 
 /* A run message stays well below MSG_HEADER_MAX. */
@@ -25,7 +26,9 @@ static enum hunger hunger_of(const struct worker *worker)
 {
         if (!worker->kind || worker->outstanding >= worker->window)
                 return FULL;
-        return worker->outstanding < worker->slots ? IDLE : WANTS_MORE;
+        if (worker->outstanding < worker->slots)
+                return IDLE;
+        return worker->stuck ? FULL : WANTS_MORE;
 }
 
 static uint64_t idle_slots(const struct worker *worker)
@@ -102,13 +105,18 @@ void place_outstanding(struct core *core, struct worker *worker, uint32_t cpus, 
                 set_hunger(worker, hunger_of(worker));
 }
 
+bool place_fits(const struct kind *kind, const struct needs *needs)
+{
+        return needs->cpus <= kind->slots && (kind->types >> needs->type & 1);
+}
+
 uint64_t place_suitable(const struct core *core, const struct needs *needs)
 {
         const struct kind *kind;
         uint64_t n = 0;
 
         DL_FOREACH (core->kinds, kind) {
-                if (needs->cpus <= kind->slots && (kind->types >> needs->type & 1))
+                if (place_fits(kind, needs))
                         n += kind->n;
         }
         return n;
@@ -439,6 +447,7 @@ void place_all(struct core *core)
                         ;
                 while (!queue_is_empty(core) && place_one(core, WANTS_MORE))
                         ;
+                share_out(core);
         }
         tell_all(core);
 }

@@ -18,6 +18,8 @@ void place_forget_worker(struct core *core, struct worker *worker); /* its sessi
 /* The description changed: tell it again with the next grant. */
 void place_spec_changed(struct core *core, struct job *job);
 /* Connected workers that could ever run a task with these needs. */
+/* Workers of this kind can run tasks with these needs. */
+bool place_fits(const struct kind *kind, const struct needs *needs);
 uint64_t place_suitable(const struct core *core, const struct needs *needs);
 
 #endif

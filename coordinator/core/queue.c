@@ -11,6 +11,7 @@
 
 #include "base/xalloc.h"
 #include "core/entries.h"
+#include "core/place.h"
 
 #define LEVELS 201 /* priorities -100 … 100 */
 
@@ -242,7 +243,7 @@ struct lot *queue_pick(const struct core *core, const struct kind *kind)
                 const struct needs *needs = lane->key.needs;
                 struct lot *lot;
 
-                if (needs->cpus > kind->slots || !(kind->types >> needs->type & 1) || queue->paused ||
+                if (!place_fits(kind, needs) || queue->paused ||
                     (queue->max_running != 0 && queue->granted >= queue->max_running))
                         continue;
                 lot = lane_first(lane);

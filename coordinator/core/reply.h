@@ -9,6 +9,7 @@ struct asker {
         struct session_id session;
         uint64_t re;
         struct principal_id who;
+        uint64_t key; /* its number; 0: unknown */
 };
 
 void reply_refused(struct core *core, const struct asker *asker, enum err_code code, const char *text);

@@ -56,6 +56,7 @@ struct lease {
         uint16_t attempt, tries, crashes;
         bool unsent; /* at most once: waits for its attempt to be durable */
         int64_t started_us; /* wall; when the first of them started; 0: none has said so */
+        int64_t born_us; /* mono */
         int64_t granted_us; /* wall; or adopted */
         struct entry_texts *texts; /* entries of its tasks, until they are told */
         struct session_id told_in; /* the connection on which it was granted or named */
@@ -97,6 +98,8 @@ struct watch {
 
 struct client { /* a session with subscriptions */
         uint64_t session;
+        uint64_t key; /* with which it asked last */
+        struct principal_id who;
         struct watch *watches;
         unsigned n;
         UT_hash_handle hh;
@@ -232,7 +235,8 @@ struct worker {
         enum worker_state state;
         bool awaited; /* known from before the start, has not said ready yet */
         bool draining; /* by its own word or by order */
-        bool ordered_drain;
+        bool ordered_drain; /* by a person, until he says resume: any process with this key */
+        bool ordered_stop; /* the process that is connected, not the next one with this key */
         uint32_t slots;
         uint32_t types; /* bit per task_type */
         uint64_t window; /* cpus' worth it wants to hold in all */
@@ -254,6 +258,8 @@ struct worker {
         size_t n_draft, cap_draft, draft_bytes;
         struct worker *draft_next;
         uint64_t asked_job, asked_event; /* of the last take-back: abort.c */
+        bool stuck; /* its waiting tasks go to others: it gets nothing ahead until it has ended something */
+        int64_t shared_us; /* mono; of the last take-back for somebody idle: share.c */
         UT_hash_handle hh; /* by id */
         UT_hash_handle hh_session;
 };
@@ -331,6 +337,8 @@ struct core {
         int64_t limbo_until_us; /* mono; 0: no task is in limbo */
         int64_t last_event_us; /* mono */
         int64_t lease_floor_us; /* mono; no lease ended before: we ourselves were not running */
+        int64_t rights_at_us; /* mono; when to look whether watchers still may; 0: nobody watches */
+        int64_t share_at_us; /* mono; not before */
         int64_t progress_at_us; /* mono; next progress event that is due; 0: none */
         int64_t refuse_until_us; /* mono; rate of refusal events */
         uint32_t refusals_hidden;

@@ -11,7 +11,9 @@
 #include "base/xalloc.h"
 #include "core/job.h"
 #include "core/lease.h"
+#include "core/reply.h"
 
+#define RIGHTS_EVERY_US US_PER_S /* nobody listens longer with a right that he lost */
 #define PROGRESS_EVERY_US (200 * US_PER_MS) /* at most five times a second */
 
 static struct client *client_find(const struct core *core, struct session_id session)
@@ -153,6 +155,10 @@ static void subscribe(struct core *core, const struct asker *asker, struct job *
         struct client *client = client_get(core, asker->session);
         struct watch *watch = xcalloc(1, sizeof(*watch));
 
+        client->who = asker->who;
+        client->key = asker->key;
+        if (core->rights_at_us == 0)
+                core->rights_at_us = core->mono_us + RIGHTS_EVERY_US;
         watch->session = asker->session;
         watch->re = asker->re;
         watch->job = job;
@@ -274,11 +280,52 @@ void watch_output(struct core *core, struct job *job)
         }
 }
 
+static bool may_watch(const struct core *core, const struct client *client, const struct watch *watch)
+{
+        struct principal_id owner = watch->job->owner_id;
+
+        return access_allows(&core->access, client->who, PERMISSION_JOB_READ, owner, NULL) &&
+               (!watch->output ||
+                access_allows(&core->access, client->who, PERMISSION_DATA_READ, owner, NULL));
+}
+
+/* A key that was revoked or has expired, or a role that was taken away, ends what it still listens to. */
+static void check_rights(struct core *core)
+{
+        struct client *client, *next_client;
+
+        if (core->rights_at_us == 0 || core->mono_us < core->rights_at_us)
+                return;
+        HASH_ITER (hh, core->clients, client, next_client) {
+                bool speaks = access_key_speaks(&core->access, access_find_key(&core->access, client->key),
+                                                core->wall_us);
+                struct asker asker = { .session = { client->session }, .who = client->who };
+                struct watch *watch, *next;
+
+                /* The last watch_free frees the client too. */
+                DL_FOREACH_SAFE2(client->watches, watch, next, next_of_client)
+                {
+                        asker.re = watch->re;
+                        if (!speaks)
+                                reply_refused(core, &asker, ERR_UNAUTHENTICATED,
+                                              "this key is unknown, revoked or expired");
+                        else if (!may_watch(core, client, watch))
+                                reply_refused(core, &asker, ERR_FORBIDDEN,
+                                              "you may not see this job any more");
+                        else
+                                continue;
+                        watch_free(core, watch);
+                }
+        }
+        core->rights_at_us = core->clients ? core->mono_us + RIGHTS_EVERY_US : 0;
+}
+
 /* Only while somebody watches progress: the subscriptions whose counts changed too soon after the last event. */
 void watch_tick(struct core *core)
 {
         struct client *client, *next;
 
+        check_rights(core);
         if (core->progress_at_us == 0 || core->mono_us < core->progress_at_us)
                 return;
         core->progress_at_us = 0;

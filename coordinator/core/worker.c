@@ -222,7 +222,7 @@ static void learn(struct worker *worker, const struct msg_ready *ready)
         worker->pid = ready->pid;
         free(worker->host);
         worker->host = xstrdup(ready->host);
-        worker->draining = ready->draining || worker->ordered_drain;
+        worker->draining = ready->draining || worker->ordered_drain || worker->ordered_stop;
         worker->state = worker->draining ? WORKER_DRAINING : WORKER_CONNECTED;
         worker->types = 0;
         for (size_t i = 0; i < ready->n_types; i++) {
@@ -241,6 +241,8 @@ static void on_ready(struct core *core, struct worker *worker, const struct aske
         bool news = !is_present(worker) || worker->awaited || fresh;
         struct store_worker *row;
 
+        worker->ordered_stop = worker->ordered_stop && !fresh;
+        worker->stuck = false;
         set_session(core, worker, asker->session);
         worker->seen_us = core->mono_us;
         learn(worker, ready);
@@ -257,7 +259,9 @@ static void on_ready(struct core *core, struct worker *worker, const struct aske
         row->enforces = xstrdup(ready->enforces ? ready->enforces : "");
         if (news)
                 audit(core, "worker-ready", NULL, asker->who, ready->host);
-        if (worker->ordered_drain)
+        if (worker->ordered_stop)
+                worker_order(core, worker, WORKER_ORDER_STOP);
+        else if (worker->ordered_drain)
                 worker_order(core, worker, WORKER_ORDER_DRAIN);
         adopt_check(core);
 }
@@ -267,6 +271,19 @@ static void set_window(struct core *core, struct worker *worker, uint64_t window
         if (worker->window == window)
                 return;
         worker->window = window;
+        place_worker(core, worker);
+}
+
+/* It has ended something: what it is given ahead will not wait for ever. */
+static void goes_on(struct core *core, struct worker *worker, const struct msg_finished *finished)
+{
+        bool ended = false;
+
+        for (size_t i = 0; i < finished->n_ends; i++)
+                ended |= finished->ends[i].status != END_STATUS_RETURNED;
+        if (!worker->stuck || !ended)
+                return;
+        worker->stuck = false;
         place_worker(core, worker);
 }
 
@@ -295,6 +312,7 @@ static void dispatch(struct core *core, struct worker *worker, const struct aske
                 finish_on_started(core, worker, asker, msg);
         } else if (msg->kind == MSG_finished) {
                 set_window(core, worker, msg->u.finished.window);
+                goes_on(core, worker, &msg->u.finished);
                 finish_on_finished(core, worker, asker, msg);
         } else if (msg->kind == MSG_store) {
                 finish_on_store(core, worker, asker, msg);
@@ -333,10 +351,12 @@ void worker_order(struct core *core, struct worker *worker, enum worker_order or
 {
         struct msg msg = { .kind = MSG_order };
 
-        worker->ordered_drain = order != WORKER_ORDER_RESUME;
+        worker->ordered_drain =
+                order == WORKER_ORDER_DRAIN || (order == WORKER_ORDER_STOP && worker->ordered_drain);
         if (!is_present(worker) || worker->awaited)
                 return;
-        worker->draining = worker->ordered_drain;
+        worker->ordered_stop = order == WORKER_ORDER_STOP;
+        worker->draining = order != WORKER_ORDER_RESUME;
         worker->state = worker->draining ? WORKER_DRAINING : WORKER_CONNECTED;
         place_worker(core, worker);
         write_row(core, worker);

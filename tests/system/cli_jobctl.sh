@@ -129,6 +129,10 @@ paused=$(jobsubmit -q echo later)
 matches "why: paused" "$(jobctl why "$paused")" 'paused'
 exits "queue resume" 0 jobctl queue resume default
 exits "then it runs" 0 jobctl wait "$paused" --timeout 30
+exits "a queue that is not there cannot be paused" 66 jobctl queue pause night
+matches "which is said" "$err" 'no queue night'
+exits "nor resumed" 66 jobctl queue resume night
+lacks "and is not made by that" "$(jobctl queue ls --csv)" night
 exits "queue set" 0 jobctl queue set night max-running=1 weight=3
 matches "makes a queue" "$(jobctl queue ls --csv)" $'\nnight,0,1,3,'
 exits "worker drain" 0 jobctl worker drain w1

@@ -28,6 +28,18 @@ exits "for submitting too" 77 as spare jobsubmit echo hello
 exits "the other key of the same person works on" 0 as alice jobctl ls
 check "the revocation is an event" grep -q 'key' <(jobctl --json events)
 
+# Somebody listens with a key that is revoked meanwhile.
+jobctl key add --user alice --out "$T/ear.profile" >/dev/null
+long=$(as alice jobsubmit -q --hold echo later)
+as ear jobctl wait "$long" --timeout 300 2>"$T/ear.err" &
+ear=$!
+key=$(sql "SELECT MAX(key_id) FROM Nodes n JOIN Principals p USING (principal) WHERE p.name='alice'")
+sleep 1 # usually long enough to be listening; else his first question is refused, the same
+check "his key is revoked" jobctl key revoke "$key"
+wait $ear
+equal "his wait ends: not allowed" "$?" 77
+check "cancel the job" as alice jobctl cancel "$long"
+
 # A worker's key.
 jobctl key add --worker extra --out "$T/extra.profile" >/dev/null
 exits "a worker's key cannot submit" 77 as extra jobsubmit echo hello

@@ -128,4 +128,16 @@ check "and lets it go on" jobctl worker resume n3
 await "it does what waited" 20 is "$id" succeeded 1
 check "and stops it" jobctl worker stop n3
 ends "which ends it with 0" 0
+start --profile "$T/n3.profile" --slots 1
+exits "that was for this process: the next one works" 0 jobsubmit --wait --timeout 60s echo again
+check "drained once more" jobctl worker drain n3
+kill -TERM "$pid"
+ends "it ends" 0
+start --profile "$T/n3.profile" --slots 1
+id=$(jobsubmit -q echo kept)
+await "a drain holds for the next one, too" 20 eval '[ "$(ask "SELECT state FROM v_workers WHERE worker='"'n3'"'")" = draining ]'
+check "until resume" jobctl worker resume n3
+await "then it works" 20 is "$id" succeeded 1
+kill -TERM "$pid"
+ends "and ends" 0
 finish

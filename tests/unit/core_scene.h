@@ -53,6 +53,7 @@ struct scene {
         struct store_find_job ended[8]; /* what the store says of jobs that are not in memory */
         size_t n_ended;
         bool account_exists;
+        uint64_t pid; /* of workers that say ready; 0: 7 */
         struct {
                 uint64_t job, on;
                 bool due;
@@ -574,6 +575,14 @@ static inline void scene_replay_jobs(struct scene *s)
         }
 }
 
+static inline void scene_default_queue(struct scene *s)
+{
+        struct event event = { .kind = EVENT_REPLAY_QUEUE };
+
+        event.u.queue = (struct store_queue){ .queue = 1, .name = "default", .weight = 1 };
+        scene_step(s, &event);
+}
+
 static inline void scene_live(struct scene *s)
 {
         struct event event = { .kind = EVENT_REPLAY_DONE };
@@ -581,6 +590,7 @@ static inline void scene_live(struct scene *s)
         s->core = core_new();
         s->epoch++;
         scene_people(s);
+        scene_default_queue(s);
         for (size_t i = 0; i < s->n_workers; i++) {
                 struct event worker = { .kind = EVENT_REPLAY_WORKER };
 
@@ -805,7 +815,7 @@ static inline void scene_ready_holding(struct scene *s, unsigned worker, uint64_
                                           .n_version = 1,
                                           .host = "host",
                                           .n_host = 4,
-                                          .pid = 7,
+                                          .pid = s->pid ? s->pid : 7,
                                           .held = leases,
                                           .n_held = n_held };
         scene_say_worker(s, worker, &msg);

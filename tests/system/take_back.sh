@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Tasks that wait behind a long one on one worker go to another that is idle: they do not wait for its end.
+. "${BASH_SOURCE%/*}/lib.sh"
+
+cluster_up --workers 2 --slots 1
+# Short tasks first, so that both workers ask for many ahead; one in the middle takes as long as it is let.
+job=$(jobsubmit -q -a 1-400 -- sh -c "[ \$JOB_INDEX -ne 150 ] || until [ -e '$T/go' ]; do sleep 0.05; done")
+all_but_one() { [ "$(ask "SELECT succeeded, running FROM v_jobs WHERE job_id=$job")" = 399,1 ]; }
+await "all others end while one runs on" 60 all_but_one
+touch "$T/go"
+exits "it ends, too" 0 jobctl wait "$job" --timeout 60
+equal "each task ran once" "$(sql "SELECT COUNT(*), SUM(status=5), MAX(attempt), MAX(crashes) FROM Tasks WHERE job_id=$job")" "400	400	1	0"
+
+# Known from the start: the long one first, the short ones behind it in the same order of starting.
+rm "$T/go"
+long=$(jobsubmit -q -n long -p 50 -- sh -c "until [ -e '$T/go' ]; do sleep 0.05; done")
+await "the long one runs" 20 eval '[ "$(job_status "$long")" = running ]'
+short=$(jobsubmit -q -n short -a 1-100 -- sh -c 'sleep 0.02')
+exits "the short ones do not wait for it" 0 jobctl wait "$short" --timeout 120
+equal "which runs still" "$(job_status "$long")" running
+touch "$T/go"
+exits "until it ends" 0 jobctl wait "$long" --timeout 60
+finish
