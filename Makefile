@@ -163,7 +163,7 @@ $(B)/tests/system/%: $(B)/obj/tests/system/%.o $(B)/lib/libcommon.a
 $(B)/tests/sim/sim: $(call obj,$(SIM_SRC)) $(B)/lib/libcoordinator.a $(B)/lib/libcommon.a
 	$(call link,$(LIBS_COORDINATOR) -lcunit)
 
-tests-build: all $(SYSTEM_TOOLS) $(UNIT_BINS) $(SIM_BIN) $(CONTRACT_BINS)
+tests-build: all $(SYSTEM_TOOLS) $(UNIT_BINS) $(SIM_BIN) $(CONTRACT_BINS) $(BENCH_BINS)
 
 # Tests run on binaries with sanitizers, unless CHECK_SAN is empty; everything goes through one script that counts.
 CHECK_SAN ?= address,undefined
