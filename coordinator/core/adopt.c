@@ -341,6 +341,8 @@ static void end_or_again(struct core *core, struct job *job, const struct span *
                         tasks_write_state(core, job, &which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                           NULL);
                 tasks_again_home(core, job, &which, &counts, true);
+                if (!note->running)
+                        when_abort_late(core, job, &which, &counts);
         }
         spans_done(&which);
 }

@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "core/abort.h"
 #include "core/backoff.h"
+#include "core/end_times.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/pending.h"
@@ -18,6 +19,7 @@
 #include "core/retry.h"
 #include "core/tasks.h"
 #include "core/watch.h"
+#include "core/when.h"
 
 #define RAN_US_MAX (INT64_C(1) << 42) /* 50 days: no task is charged more, whatever its worker says */
 
@@ -117,11 +119,6 @@ static int check_pieces(const struct msg *msg, struct err *err)
 
 /* ------------------------------------------------------------------ what follows from one end */
 
-static int64_t value(const int64_t *list, size_t n, uint64_t k)
-{
-        return n == 0 ? 0 : MAX(list[n == 1 ? 0 : k], INT64_C(0));
-}
-
 /* The tasks of one end that go the same way, with the number of each within the message. */
 struct group {
         struct spans which;
@@ -143,21 +140,6 @@ static void group_done(struct group *group)
         free(group->k);
 }
 
-struct times {
-        int64_t started_us, ended_us, cpu_us, rss_kib;
-};
-
-/* Of the k-th task that the end names. */
-static struct times times_of(const struct core *core, const struct rec_task_end *said, uint64_t k)
-{
-        struct times times = { .ended_us = core->wall_us - value(said->ago_us, said->n_ago_us, k) };
-
-        times.started_us = times.ended_us - value(said->ran_us, said->n_ran_us, k);
-        times.cpu_us = value(said->cpu_us, said->n_cpu_us, k);
-        times.rss_kib = MIN(value(said->rss_kib, said->n_rss_kib, k), (int64_t)UINT32_MAX);
-        return times;
-}
-
 static void put_times(const struct core *core, const struct rec_task_end *said, const struct group *group,
                       struct store_task_end *end)
 {
@@ -167,7 +149,7 @@ static void put_times(const struct core *core, const struct rec_task_end *said, 
 
         store_task_end_values(end, n);
         for (size_t i = 0; i < n; i++) {
-                struct times times = times_of(core, said, group->k[i]);
+                struct end_times times = end_times_of(core, said, group->k[i]);
 
                 end->started_us[i] = times.started_us;
                 end->ended_us[i] = times.ended_us;
@@ -179,7 +161,7 @@ static void put_times(const struct core *core, const struct rec_task_end *said, 
 static struct outcome outcome_of(const struct core *core, const struct lease *lease,
                                  const struct rec_task_end *said, struct decision decision, uint32_t tries)
 {
-        struct times times = times_of(core, said, 0);
+        struct end_times times = end_times_of(core, said, 0);
 
         return (struct outcome){
                 .status = decision.status,
@@ -227,7 +209,7 @@ static void write_attempts(struct core *core, struct job *job, const struct rec_
 
         for (size_t span = group->which.head; span < group->which.n; span++) {
                 for (uint32_t at = group->which.list[span].lo; at <= group->which.list[span].hi; at++, i++) {
-                        struct times times = times_of(core, said, group->k[i]);
+                        struct end_times times = end_times_of(core, said, group->k[i]);
 
                         one.started_us = times.started_us;
                         one.ended_us = times.ended_us;
@@ -265,6 +247,8 @@ static void end_again(struct core *core, struct lease *lease, const struct rec_t
                 tasks_write_state(core, job, &group->which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                   NULL);
         tasks_again(core, lease->lot, &group->which, &counts, ran);
+        if (!ran)
+                when_abort_late(core, job, &group->which, &counts);
         if (waits)
                 backoff_start(core, job, &group->which, &counts);
 }

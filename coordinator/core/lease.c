@@ -12,6 +12,7 @@
 #include "core/queue.h"
 #include "core/retry.h"
 #include "core/tasks.h"
+#include "core/when.h"
 
 static uint64_t *word(const struct lease *lease, enum lease_bit bit, uint32_t k)
 {
@@ -246,6 +247,7 @@ static void end_unstarted(struct core *core, struct lease *lease, const struct s
         move(core, job, TRIGGER_AGAIN, job_home(job), drop_all(core, lease, which), which->count);
         tasks_write_state(core, job, which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts, NULL);
         tasks_again(core, lease->lot, which, &counts, true);
+        when_abort_late(core, job, which, &counts);
 }
 
 /* presumed: how many tasks may have been running although nobody said so. */

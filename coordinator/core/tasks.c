@@ -7,7 +7,6 @@
 #include "core/queue.h"
 #include "core/sweep.h"
 #include "core/watch.h"
-#include "core/when.h"
 
 static void take_ranges(const struct job *job, const struct spans *which, struct range **ret_list,
                         size_t *ret_n)
@@ -124,8 +123,6 @@ static void again(struct core *core, struct job *job, struct lot *lot, const str
         queue_consider(core, job);
         if (job->ending != 0) /* there is no other time for them */
                 sweep_job(core, job, job->ending, job->ending_reason);
-        else
-                when_abort_late(core, job, which, counts);
 }
 
 void tasks_again(struct core *core, struct lot *lot, const struct spans *which, const struct span *counts,

@@ -276,6 +276,24 @@ static void what_has_not_started_in_time_is_aborted_and_the_rest_goes_on(void)
         scene_free(s);
 }
 
+static void what_was_stopped_with_its_worker_has_started(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        uint64_t job;
+
+        spec.start_by_delay_ms = 5000;
+        spec.has_start_by_delay_ms = true;
+        scene_ready(s, 0, 1, 1);
+        job = scene_submit(s, ALICE, &spec);
+        scene_started(s, &s->grants[0]);
+        scene_pass_ms(s, 6000);
+        scene_end(s, &s->grants[0], END_STATUS_CANCELLED, 0); /* by its worker, which leaves */
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_QUEUED);
+        CU_ASSERT_EQUAL(s->n_grants, 2);
+        scene_free(s);
+}
+
 static void a_leap_of_the_clock_aborts_nothing(void)
 {
         struct scene *s = scene_new();
@@ -367,6 +385,7 @@ UNIT_MAIN("core_times", TEST(waits_grow_up_to_their_limit_and_no_attempt_comes_e
           TEST(a_task_that_waits_can_be_cancelled_and_retried), TEST(a_worker_that_goes_makes_nobody_wait),
           TEST(a_job_waits_for_its_time_also_over_a_restart), TEST(at_is_a_time_of_the_wall_clock),
           TEST(what_has_not_started_in_time_is_aborted_and_the_rest_goes_on),
-          TEST(a_leap_of_the_clock_aborts_nothing), TEST(a_start_by_that_passes_while_nobody_looks_counts),
+          TEST(what_was_stopped_with_its_worker_has_started), TEST(a_leap_of_the_clock_aborts_nothing),
+          TEST(a_start_by_that_passes_while_nobody_looks_counts),
           TEST(a_new_round_forgets_a_start_by_that_has_passed),
           TEST(times_and_delays_that_do_not_fit_are_refused))
