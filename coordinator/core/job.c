@@ -92,6 +92,7 @@ struct queue *job_queue_put(struct core *core, const struct store_queue *row)
                 queue->id = row->queue;
                 HASH_ADD(hh, core->queues, name, (unsigned)strlen(queue->name), queue);
         }
+        core->lane_changes++;
         queue->paused = row->paused;
         queue->max_running = row->max_running;
         queue->weight = MAX(row->weight, 1u);

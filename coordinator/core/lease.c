@@ -104,7 +104,7 @@ void lease_add(struct core *core, struct lease *lease, uint32_t position)
         job->granted++;
         job->granted_queued++;
         job->queue->granted++;
-        place_outstanding(core, lease->worker, lease->lot->needs->cpus, true);
+        place_outstanding(core, lease->worker, lease->lot->needs, true);
 }
 
 bool lease_drop(struct core *core, struct lease *lease, uint32_t position)
@@ -117,8 +117,9 @@ bool lease_drop(struct core *core, struct lease *lease, uint32_t position)
         job->granted--;
         if (!started)
                 job->granted_queued--;
-        job->queue->granted--;
-        place_outstanding(core, lease->worker, lease->lot->needs->cpus, false);
+        if (job->queue->granted-- == job->queue->max_running)
+                core->lane_changes++;
+        place_outstanding(core, lease->worker, lease->lot->needs, false);
         return started;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "core/reserve.h"
 #include "core/state.h"
 
 void lot_init_plain(struct core *core, struct job *job)
@@ -22,6 +23,7 @@ void lot_done_all(struct core *core, struct job *job)
         struct lot *lot, *next;
 
         DL_FOREACH_SAFE (job->lots, lot, next) {
+                reserve_forget_lot(core, lot);
                 spans_done(&lot->again);
                 needs_unref(core, lot->needs);
                 if (lot == &job->plain)

@@ -21,6 +21,9 @@ struct lot {
         struct spans again; /* granted before (or never to be reached by the cursor), waiting to be granted */
         struct bucket *bucket; /* NULL: nothing of it can be granted now */
         size_t ready_place; /* in its bucket */
+        int64_t blocked_us; /* mono; since when it is first in order and fits nowhere; 0: it is not */
+        struct worker *reserved; /* whose room is kept for it */
+        struct lot *reserved_next, *reserved_prev;
         struct lot *next, *prev; /* of the job, by number */
         UT_hash_handle hh; /* of the job's further lots, by needs */
 };

@@ -8,7 +8,21 @@
 
 #include "base/buf.h"
 #include "base/xalloc.h"
+#include "core/fit.h"
 #include "core/state.h"
+
+struct amount amount_of(const char *text)
+{
+        struct amount amount = { .name = text };
+        const char *p;
+
+        while (text[amount.n_name] != '\0' && text[amount.n_name] != '=')
+                amount.n_name++;
+        p = text + amount.n_name;
+        for (p += *p == '='; *p >= '0' && *p <= '9' && amount.n <= ID_MAX / 10; p++)
+                amount.n = amount.n * 10 + (uint64_t)(*p - '0');
+        return amount;
+}
 
 static int by_text(const void *a, const void *b)
 {
@@ -78,13 +92,27 @@ struct needs *needs_get(struct core *core, const struct needs *like)
         at = point_at(at, &needs->res, n_res);
         at = point_at(at, &needs->require, n_require);
         point_at(at, &needs->avoid, n_avoid);
+        needs->amounts = xcalloc(n_res + 1, sizeof(*needs->amounts));
+        for (size_t i = 0; i < n_res; i++)
+                needs->amounts[i] = amount_of(needs->res[i]);
+        needs->plain = needs->cpus == 1 && needs->gpus == 0 && needs->mem_bytes == 0 &&
+                       n_res + n_require + n_avoid == 0;
         HASH_ADD_KEYPTR(hh, core->needs, needs->key, (unsigned)needs->key_bytes, needs);
         return needs;
 }
 
 struct needs *needs_of(struct core *core, const struct rec_job_spec *spec)
 {
-        struct needs like = { .type = spec->type, .cpus = spec->has_cpus ? (uint32_t)spec->cpus : 1 };
+        struct needs like = { .type = spec->type,
+                              .cpus = spec->has_cpus ? (uint32_t)spec->cpus : 1,
+                              .gpus = (uint32_t)spec->gpus,
+                              .mem_bytes = spec->mem,
+                              .res = spec->res,
+                              .n_res = spec->n_res,
+                              .require = spec->require,
+                              .n_require = spec->n_require,
+                              .avoid = spec->avoid,
+                              .n_avoid = spec->n_avoid };
 
         return needs_get(core, &like);
 }
@@ -99,7 +127,9 @@ void needs_unref(struct core *core, struct needs *needs)
 {
         if (--needs->refs > 0)
                 return;
+        fits_forget_needs(needs);
         HASH_DELETE(hh, core->needs, needs);
+        free(needs->amounts);
         free(needs->res);
         free(needs->require);
         free(needs->avoid);

@@ -3,6 +3,7 @@
 #ifndef CORE_NEEDS_H
 #define CORE_NEEDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uthash.h>
@@ -10,6 +11,15 @@
 #include "proto/msg.h"
 
 struct core;
+struct fit;
+
+struct amount { /* so much of a named resource */
+        const char *name;
+        size_t n_name;
+        uint64_t n;
+};
+/* "name=number" (checked before) as an amount; the name is borrowed from the text. */
+struct amount amount_of(const char *text);
 
 struct needs {
         enum task_type type;
@@ -21,6 +31,9 @@ struct needs {
         const char **require, **avoid; /* "label" or "label=value" */
         size_t n_require, n_avoid;
         /* Of the shared object; whoever asks for one leaves these zero. */
+        bool plain; /* one cpu and nothing else: fits wherever there is a slot */
+        struct amount *amounts; /* res */
+        struct fit *fits; /* with kinds of workers; see fit.h */
         uint64_t refs;
         void *key;
         size_t key_bytes;

@@ -11,9 +11,11 @@
 
 #include "base/xalloc.h"
 #include "core/entries.h"
+#include "core/fit.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/queue.h"
+#include "core/reserve.h"
 #include "core/rows.h"
 #include "core/share.h"
 #include "core/tasks.h"
@@ -24,7 +26,7 @@
 
 static enum hunger hunger_of(const struct worker *worker)
 {
-        if (!worker->kind || worker->outstanding >= worker->window)
+        if (!worker->kind || worker->reserved || worker->outstanding >= worker->window)
                 return FULL;
         if (worker->outstanding < worker->slots)
                 return IDLE;
@@ -45,30 +47,38 @@ static void count_idle(struct core *core, struct worker *worker)
         core->idle_slots += worker->idle_counted;
 }
 
-static void set_hunger(struct worker *worker, enum hunger hunger)
+static void kind_is_hungry(struct core *core, struct kind *kind, enum hunger hunger, bool hungry)
 {
-        if (worker->hunger == hunger)
-                return;
-        if (worker->hunger != FULL)
-                DL_DELETE2(worker->kind->hungry[worker->hunger], worker, hungry_prev, hungry_next);
-        worker->hunger = hunger;
-        if (hunger != FULL)
-                DL_APPEND2(worker->kind->hungry[hunger], worker, hungry_prev, hungry_next);
+        struct kind **list = &core->hungry_kinds[hunger];
+
+        if (hunger == IDLE && hungry)
+                DL_APPEND2(*list, kind, idle_prev, idle_next);
+        else if (hunger == IDLE)
+                DL_DELETE2(*list, kind, idle_prev, idle_next);
+        else if (hungry)
+                DL_APPEND2(*list, kind, more_prev, more_next);
+        else
+                DL_DELETE2(*list, kind, more_prev, more_next);
 }
 
-static struct kind *kind_get(struct core *core, uint32_t slots, uint32_t types)
+static void set_hunger(struct core *core, struct worker *worker, enum hunger hunger)
 {
-        struct kind *kind;
+        struct kind *kind = worker->kind;
 
-        DL_FOREACH (core->kinds, kind) {
-                if (kind->slots == slots && kind->types == types)
-                        return kind;
+        if (worker->hunger == hunger)
+                return;
+        if (worker->hunger != FULL) {
+                DL_DELETE2(kind->hungry[worker->hunger], worker, hungry_prev, hungry_next);
+                if (!kind->hungry[worker->hunger])
+                        kind_is_hungry(core, kind, worker->hunger, false);
         }
-        kind = xcalloc(1, sizeof(*kind));
-        kind->slots = slots;
-        kind->types = types;
-        DL_APPEND(core->kinds, kind);
-        return kind;
+        worker->hunger = hunger;
+        if (hunger == FULL)
+                return;
+        if (!kind->hungry[hunger])
+                kind_is_hungry(core, kind, hunger, true);
+        DL_APPEND2(kind->hungry[hunger], worker, hungry_prev, hungry_next);
+        fit_grown(worker);
 }
 
 static void leave_kind(struct core *core, struct worker *worker)
@@ -77,13 +87,21 @@ static void leave_kind(struct core *core, struct worker *worker)
 
         if (!kind)
                 return;
-        set_hunger(worker, FULL);
+        set_hunger(core, worker, FULL);
+        reserve_forget_worker(core, worker);
         worker->kind = NULL;
         count_idle(core, worker);
-        if (--kind->n > 0)
-                return;
-        DL_DELETE(core->kinds, kind);
-        free(kind);
+        kind->n--;
+        core->n_active--;
+}
+
+void place_learn(struct core *core, struct worker *worker, const struct msg_ready *ready)
+{
+        struct kind *before = worker->able;
+
+        leave_kind(core, worker);
+        worker->able = kind_get(core, ready);
+        kind_unref(core, before);
 }
 
 void place_worker(struct core *core, struct worker *worker)
@@ -91,35 +109,32 @@ void place_worker(struct core *core, struct worker *worker)
         leave_kind(core, worker);
         if (worker->session.n == 0 || worker->state != WORKER_CONNECTED || worker->draining)
                 return;
-        worker->kind = kind_get(core, worker->slots, worker->types);
+        worker->kind = worker->able;
         worker->kind->n++;
+        core->n_active++;
+        fit_recount(worker);
+        place_window(core, worker);
+}
+
+void place_window(struct core *core, struct worker *worker)
+{
         count_idle(core, worker);
-        set_hunger(worker, hunger_of(worker));
+        if (!worker->kind)
+                return;
+        set_hunger(core, worker, hunger_of(worker));
+        fit_grown(worker);
 }
 
-void place_outstanding(struct core *core, struct worker *worker, uint32_t cpus, bool more)
+void place_outstanding(struct core *core, struct worker *worker, const struct needs *needs, bool more)
 {
-        worker->outstanding += more ? cpus : -(uint64_t)cpus;
+        worker->outstanding += more ? needs->cpus : -(uint64_t)needs->cpus;
+        fit_hold(worker, needs, more);
         count_idle(core, worker);
-        if (worker->kind)
-                set_hunger(worker, hunger_of(worker));
-}
-
-bool place_fits(const struct kind *kind, const struct needs *needs)
-{
-        return needs->cpus <= kind->slots && (kind->types >> needs->type & 1);
-}
-
-uint64_t place_suitable(const struct core *core, const struct needs *needs)
-{
-        const struct kind *kind;
-        uint64_t n = 0;
-
-        DL_FOREACH (core->kinds, kind) {
-                if (place_fits(kind, needs))
-                        n += kind->n;
-        }
-        return n;
+        if (!worker->kind)
+                return;
+        set_hunger(core, worker, hunger_of(worker));
+        if (!more)
+                fit_grown(worker);
 }
 
 /* ------------------------------------------------------------------ telling the worker */
@@ -207,6 +222,20 @@ static void fill_spec(const struct core *core, const struct job *job, struct rec
         spec->n_install = strlen(spec->install);
 }
 
+/* What these tasks need, where it is not what the description says. */
+static void fill_needs(const struct lease *lease, struct rec_grant *grant)
+{
+        const struct needs *said = lease->job->plain.needs;
+        const struct needs *needs = lease->lot->needs;
+
+        grant->cpus = needs->cpus;
+        grant->has_cpus = needs->cpus != said->cpus;
+        grant->mem = needs->mem_bytes;
+        grant->has_mem = needs->mem_bytes != said->mem_bytes && needs->mem_bytes > 0;
+        grant->gpus = needs->gpus;
+        grant->has_gpus = needs->gpus != said->gpus;
+}
+
 static void fill_grant(const struct lease *lease, struct rec_grant *grant)
 {
         struct ranges ranges = { 0 };
@@ -227,6 +256,7 @@ static void fill_grant(const struct lease *lease, struct rec_grant *grant)
                 .has_attempt = true,
                 .has_nonce = true,
         };
+        fill_needs(lease, grant);
         if (!lease->texts)
                 return;
         grant->entries = lease->texts->list;
@@ -397,52 +427,66 @@ static bool grant(struct core *core, struct worker *worker, struct lot *lot, uin
         return true;
 }
 
-static uint32_t fair_share(const struct core *core, const struct worker *worker, const struct lot *lot,
-                           enum hunger hunger)
+static uint32_t fair_share(const struct core *core, const struct worker *worker, const struct lot *lot)
 {
         const struct queue *queue = lot->job->queue;
-        uint64_t room = worker->window - worker->outstanding;
         uint64_t waiting = queue_grantable(lot);
         uint32_t cpus = lot->needs->cpus;
+        uint64_t n = fit_room(worker, lot->needs, LEASE_TASKS_MAX);
 
         /* Where there is hardly enough for every free slot, nobody gets more than his slots first. */
-        if (hunger == IDLE && waiting * cpus < 4 * core->idle_slots)
-                room = MIN(room, worker->slots - worker->outstanding);
+        if (worker->outstanding < worker->slots && waiting * cpus < 4 * core->idle_slots)
+                n = MIN(n, (worker->slots - worker->outstanding + cpus - 1) / cpus);
         if (queue->max_running != 0)
                 waiting = MIN(waiting, queue->max_running - queue->granted);
-        return (uint32_t)MIN(MIN((room + cpus - 1) / cpus, waiting), (uint64_t)LEASE_TASKS_MAX);
+        return (uint32_t)MIN(n, waiting);
+}
+
+void place_give(struct core *core, struct worker *worker, struct lot *lot, uint32_t most)
+{
+        enum hunger hunger = worker->hunger;
+
+        lot->blocked_us = 0;
+        grant(core, worker, lot, MIN(most, fair_share(core, worker, lot)));
+        /* The head of the list goes to its end by being fed, or leaves it. */
+        if (worker->hunger == hunger && hunger != FULL) {
+                set_hunger(core, worker, FULL);
+                set_hunger(core, worker, hunger_of(worker));
+        }
+}
+
+static struct kind *next_kind(const struct kind *kind, enum hunger hunger)
+{
+        return hunger == IDLE ? kind->idle_next : kind->more_next;
 }
 
 static bool place_one(struct core *core, enum hunger hunger)
 {
-        struct lot *best = NULL;
-        struct kind *where = NULL;
-        struct kind *kind;
+        struct pick best = { 0 };
 
-        DL_FOREACH (core->kinds, kind) {
-                struct lot *lot = kind->hungry[hunger] ? queue_pick(core, kind) : NULL;
+        for (struct kind *kind = core->hungry_kinds[hunger]; kind; kind = next_kind(kind, hunger)) {
+                struct pick pick;
 
-                if (!lot || (best && !queue_before(lot, best)))
+                if (kind->nothing_at[hunger] == core->lane_changes)
                         continue;
-                best = lot;
-                where = kind;
+                pick = queue_pick(core, kind, hunger);
+                if (hunger == IDLE && pick.blocked && reserve_blocked(core, pick.blocked))
+                        return true; /* a worker less: look again */
+                if (!pick.lot)
+                        kind->nothing_at[hunger] = core->lane_changes;
+                else if (!best.lot || queue_before(pick.lot, best.lot))
+                        best = pick;
         }
-        if (!best)
+        if (!best.lot)
                 return false;
-        /* The head of the list goes to its end by being fed, or leaves it. */
-        struct worker *worker = where->hungry[hunger];
-
-        grant(core, worker, best, fair_share(core, worker, best, hunger));
-        if (worker->hunger == hunger) {
-                set_hunger(worker, FULL);
-                set_hunger(worker, hunger_of(worker));
-        }
+        place_give(core, best.worker, best.lot, LEASE_TASKS_MAX);
         return true;
 }
 
 void place_all(struct core *core)
 {
         if (core->live && !core->draining) {
+                reserve_serve(core);
                 while (!queue_is_empty(core) && place_one(core, IDLE))
                         ;
                 while (!queue_is_empty(core) && place_one(core, WANTS_MORE))

@@ -9,11 +9,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "core/entries.h"
-#include "core/place.h"
+#include "core/fit.h"
+#include "core/reserve.h"
 
 #define LEVELS 201 /* priorities -100 … 100 */
+#define FILL_LOOKS 512 /* lots that are looked at for one gap before a wide task: a few µs */
 
 struct bucket {
         struct {
@@ -30,7 +33,7 @@ struct bucket {
 struct lane {
         struct {
                 struct queue *queue;
-                const struct needs *needs;
+                struct needs *needs;
         } key;
         struct heap levels[LEVELS]; /* of buckets, by the owner's virtual time */
         uint64_t used[(LEVELS + 63) / 64]; /* bit per level that is not empty; level 0 is priority 100 */
@@ -72,6 +75,7 @@ static struct lane *lane_get(struct core *core, const struct lot *lot)
         for (unsigned i = 0; i < LEVELS; i++)
                 heap_init(&lane->levels[i], bucket_before, offsetof(struct bucket, place));
         HASH_ADD(hh, core->lanes, key, sizeof(lane->key), lane);
+        core->lane_changes++;
         return lane;
 }
 
@@ -157,6 +161,7 @@ static void lot_remove(struct core *core, struct lot *lot)
                 return;
         heap_remove(&bucket->lots, lot);
         lot->bucket = NULL;
+        lot->blocked_us = 0;
         if (bucket->lots.n == 0)
                 bucket_free(core, bucket);
 }
@@ -233,21 +238,91 @@ static struct lot *lane_first(const struct lane *lane)
         return NULL;
 }
 
-struct lot *queue_pick(const struct core *core, const struct kind *kind)
+static bool is_open(const struct queue *queue)
 {
-        struct lot *best = NULL;
-        const struct lane *lane;
+        return !queue->paused && (queue->max_running == 0 || queue->granted < queue->max_running);
+}
 
-        for (lane = core->lanes; lane; lane = lane->hh.next) {
-                const struct queue *queue = lane->key.queue;
-                const struct needs *needs = lane->key.needs;
+bool queue_may_start(const struct lot *lot)
+{
+        return lot->bucket && is_open(lot->job->queue);
+}
+
+struct pick queue_pick(struct core *core, struct kind *kind, enum hunger hunger)
+{
+        struct pick pick = { 0 };
+
+        for (struct lane *lane = core->lanes; lane; lane = lane->hh.next) {
+                struct worker *worker;
                 struct lot *lot;
 
-                if (!place_fits(kind, needs) || queue->paused ||
-                    (queue->max_running != 0 && queue->granted >= queue->max_running))
+                if (!is_open(lane->key.queue) || !fit_able(kind, lane->key.needs))
                         continue;
                 lot = lane_first(lane);
-                if (!best || queue_before(lot, best))
+                if (pick.lot && !queue_before(lot, pick.lot))
+                        continue;
+                worker = fit_find(core, kind, lane->key.needs, hunger);
+                if (worker) {
+                        pick.lot = lot;
+                        pick.worker = worker;
+                } else if (!lot->reserved && (!pick.blocked || queue_before(lot, pick.blocked))) {
+                        pick.blocked = lot;
+                }
+        }
+        if (pick.blocked && pick.lot && queue_before(pick.lot, pick.blocked))
+                pick.blocked = NULL;
+        return pick;
+}
+
+/* One search among the lots of all lanes: what fits in before something else, the first in order of those looked at. */
+struct search {
+        struct worker *worker;
+        int64_t limit_us;
+        unsigned left; /* lots still to be looked at */
+        struct lot *best;
+};
+
+static void look_at(struct search *search, const struct bucket *bucket)
+{
+        for (size_t i = 0; i < bucket->lots.n && search->left > 0; i++) {
+                struct lot *lot = bucket->lots.list[i];
+                const struct rec_job_spec *spec = &lot->job->spec->spec;
+
+                search->left--;
+                if (lot != search->worker->reserved && spec->has_time_ms &&
+                    (int64_t)spec->time_ms * US_PER_MS <= search->limit_us &&
+                    (!search->best || queue_before(lot, search->best)))
+                        search->best = lot;
+        }
+}
+
+struct lot *queue_pick_within(struct core *core, struct worker *worker, int64_t limit_us)
+{
+        struct search search = { .worker = worker, .limit_us = limit_us, .left = FILL_LOOKS };
+
+        for (struct lane *lane = core->lanes; lane; lane = lane->hh.next) {
+                if (!is_open(lane->key.queue) || worker->outstanding >= worker->slots ||
+                    !fit_able(worker->kind, lane->key.needs) || fit_room(worker, lane->key.needs, 1) == 0)
+                        continue;
+                for (unsigned level = 0; level < LEVELS && search.left > 0; level++) {
+                        const struct heap *heap = &lane->levels[level];
+
+                        for (size_t i = 0; i < heap->n && search.left > 0; i++)
+                                look_at(&search, heap->list[i]);
+                }
+        }
+        return search.best;
+}
+
+struct lot *queue_first(const struct core *core, struct kind *kind)
+{
+        struct lot *best = NULL;
+
+        for (struct lane *lane = core->lanes; lane; lane = lane->hh.next) {
+                struct lot *lot = lane_first(lane);
+
+                if (is_open(lane->key.queue) && fit_able(kind, lane->key.needs) &&
+                    (!best || queue_before(lot, best)))
                         best = lot;
         }
         return best;

@@ -7,6 +7,7 @@
 #include "core/share.h"
 
 #include "base/clock.h"
+#include "core/fit.h"
 #include "core/lease.h"
 #include "core/place.h"
 
@@ -14,12 +15,10 @@
 #define WAITED_US (400 * US_PER_MS) /* longer than what a worker asks for ahead takes to run */
 #define LEASES_LOOKED_AT 8 /* of a worker, the newest: those wait longest */
 
-static bool somebody_idle_fits(const struct core *core, const struct needs *needs)
+static bool somebody_idle_fits(struct core *core, struct needs *needs)
 {
-        const struct kind *kind;
-
-        DL_FOREACH (core->kinds, kind) {
-                if (kind->hungry[IDLE] && place_fits(kind, needs))
+        for (struct kind *kind = core->hungry_kinds[IDLE]; kind; kind = kind->idle_next) {
+                if (fit_able(kind, needs) && fit_find(core, kind, needs, IDLE))
                         return true;
         }
         return false;
@@ -36,7 +35,7 @@ static bool has_unstarted(const struct lease *lease)
 }
 
 /* Given back it could be granted at once: otherwise it stays where it is. */
-static bool is_free_to_go(const struct core *core, const struct lease *lease)
+static bool is_free_to_go(struct core *core, const struct lease *lease)
 {
         const struct job *job = lease->job;
 
@@ -45,7 +44,7 @@ static bool is_free_to_go(const struct core *core, const struct lease *lease)
                has_unstarted(lease);
 }
 
-static const struct lease *find_waiting(const struct core *core, const struct worker *worker)
+static const struct lease *find_waiting(struct core *core, const struct worker *worker)
 {
         const struct lease *lease = worker->leases ? worker->leases->worker_prev : NULL; /* the newest */
 
@@ -64,7 +63,7 @@ static void take_back(struct core *core, struct worker *worker, const struct lea
 
         worker->shared_us = core->mono_us;
         worker->stuck = true;
-        place_outstanding(core, worker, 0, true);
+        place_window(core, worker);
         msg.u.take_back = (struct msg_take_back){ .n = MAX((waiting + 1) / 2, UINT64_C(1)),
                                                   .job = lease->job->id.n,
                                                   .has_n = true,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/entries.h"
+#include "core/needs.h"
 #include "proto/retry_word.h"
 
 static const struct type_args {
@@ -108,6 +109,44 @@ static int check_failure(const struct rec_job_spec *spec, struct err *err)
         return 0;
 }
 
+/* Letters, digits, . _ - : what a label's or a resource's name is made of. */
+static size_t name_bytes(const char *text)
+{
+        return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+}
+
+static int check_labels(const char *const *list, size_t n, const char *field, struct err *err)
+{
+        for (size_t i = 0; i < n; i++) {
+                size_t name = name_bytes(list[i]);
+
+                if (name == 0 || strlen(list[i]) > 255 || (list[i][name] != '\0' && list[i][name] != '=') ||
+                    (list[i][name] == '=' && list[i][name + 1] == '\0'))
+                        return err_set(err, ERR_BAD_FIELD, "%s: not of the form label or label=value", field);
+        }
+        return 0;
+}
+
+static int check_needs(const struct rec_job_spec *spec, struct err *err)
+{
+        for (size_t i = 0; i < spec->n_res; i++) {
+                size_t name = name_bytes(spec->res[i]);
+                struct amount amount = amount_of(spec->res[i]);
+                const char *digits = spec->res[i] + name + 1;
+
+                if (name == 0 || name > 64 || spec->res[i][name] != '=' || amount.n == 0 ||
+                    amount.n > ID_MAX || strlen(digits) > 16 || digits[strspn(digits, "0123456789")] != '\0')
+                        return err_set(err, ERR_BAD_FIELD, "res: not of the form name=number");
+                for (size_t j = 0; j < i; j++) {
+                        if (strncmp(spec->res[i], spec->res[j], name + 1) == 0)
+                                return err_set(err, ERR_BAD_FIELD, "res: a name is there twice");
+                }
+        }
+        if (check_labels(spec->require, spec->n_require, "require", err) < 0)
+                return -1;
+        return check_labels(spec->avoid, spec->n_avoid, "avoid", err);
+}
+
 int spec_check(const struct rec_job_spec *spec, struct err *err)
 {
         if (spec->has_entries != spec->has_entries_per_chunk)
@@ -115,7 +154,7 @@ int spec_check(const struct rec_job_spec *spec, struct err *err)
         if (spec->has_entries && spec->n_array > 0)
                 return err_set(err, ERR_BAD_FIELD, "entries and array exclude each other");
         if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_inputs(spec, err) < 0 ||
-            check_failure(spec, err) < 0)
+            check_failure(spec, err) < 0 || check_needs(spec, err) < 0)
                 return -1;
         return check_texts(spec, err);
 }

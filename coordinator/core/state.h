@@ -238,7 +238,6 @@ struct worker {
         bool ordered_drain; /* by a person, until he says resume: any process with this key */
         bool ordered_stop; /* the process that is connected, not the next one with this key */
         uint32_t slots;
-        uint32_t types; /* bit per task_type */
         uint64_t window; /* cpus' worth it wants to hold in all */
         uint64_t outstanding; /* cpus' worth of its leases */
         uint32_t busy, busy_written;
@@ -251,7 +250,11 @@ struct worker {
         struct lease *leases;
         struct spec_known *known;
         enum hunger hunger;
-        struct kind *kind; /* while connected and not draining */
+        struct kind *able; /* what it said that it has; NULL: it never said ready */
+        struct kind *kind; /* the same, while connected and not draining */
+        uint64_t held_mem, *held_res; /* of the kind's: what its leases need; counted while kind is set */
+        uint32_t held_gpus;
+        struct lot *reserved; /* its room is kept for this one, which does not fit yet */
         uint64_t idle_counted; /* its part of core.idle_slots */
         struct worker *hungry_next, *hungry_prev;
         struct lease **draft; /* granted in this step, not yet told */
@@ -264,13 +267,6 @@ struct worker {
         UT_hash_handle hh_session;
 };
 
-struct kind { /* connected workers alike in slots and types: placing looks at kinds, never at all workers */
-        uint32_t slots, types;
-        uint64_t n;
-        struct worker *hungry[HUNGER_COUNT]; /* lists; FULL is unused */
-        struct kind *next, *prev;
-};
-
 /* Jobs that were aborted because of one that has a new round: they come back a few at a time. */
 struct comeback {
         uint64_t job;
@@ -278,6 +274,7 @@ struct comeback {
 };
 
 struct backoff;
+struct kind; /* fit.h */
 struct lane;
 struct pending;
 struct round_wait;
@@ -306,7 +303,11 @@ struct core {
         struct lease *leases;
         struct worker *workers;
         struct worker *sessions; /* the same workers by session */
-        struct kind *kinds;
+        struct kind *kinds; /* by what they have */
+        struct kind *hungry_kinds[HUNGER_COUNT]; /* those that have such workers */
+        uint64_t lane_changes; /* grows when something could be granted that could not before */
+        struct lot *reservations;
+        size_t n_reservations, n_active; /* workers that take work */
         uint64_t idle_slots; /* of connected workers: slots without a task */
         struct worker *drafts; /* workers with grants to be told at the end of the step */
         struct spec_known *known;

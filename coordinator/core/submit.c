@@ -13,10 +13,10 @@
 #include "base/xalloc.h"
 #include "core/deps.h"
 #include "core/entries.h"
+#include "core/fit.h"
 #include "core/job.h"
 #include "core/park.h"
 #include "core/pending.h"
-#include "core/place.h"
 #include "core/rows.h"
 #include "core/spec.h"
 #include "core/sweep.h"
@@ -24,6 +24,27 @@
 
 /* A description travels whole in a run message beside its tasks. */
 #define SPEC_BYTES_MAX ((size_t)448 * 1024)
+
+/* Who could run the job, were there room; with nobody, why not. `lack` holds the text. */
+static void say_suitable(const struct core *core, const struct job *job, struct msg_submitted *submitted,
+                         struct buf *lack)
+{
+        if (!job)
+                return;
+        submitted->suitable_workers = fit_suitable(core, job->plain.needs);
+        submitted->has_suitable_workers = true;
+        if (submitted->suitable_workers > 0)
+                return;
+        fit_say_lack(core, job->plain.needs, lack);
+        if (lack->n == 0)
+                return;
+        submitted->lack = lack->bytes;
+        while (lack->n > 640) { /* whole clauses only; none is as long as this */
+                lack->n = (size_t)(strrchr(lack->bytes, ',') - lack->bytes);
+                lack->bytes[lack->n] = '\0';
+        }
+        submitted->n_lack = lack->n;
+}
 
 void submit_reply(struct core *core, const struct asker *asker, uint64_t job, uint64_t tasks, bool existing)
 {
@@ -35,13 +56,11 @@ void submit_reply(struct core *core, const struct asker *asker, uint64_t job, ui
                                          .has_existing = existing };
         struct msg msg = { .kind = MSG_submitted, .re = asker->re };
         const struct job *found = job_find(core, job);
+        CLEANUP_BUF struct buf lack = { 0 };
 
         msg.u.submitted.jobs = &one;
         msg.u.submitted.n_jobs = 1;
-        if (found) {
-                msg.u.submitted.suitable_workers = place_suitable(core, found->plain.needs);
-                msg.u.submitted.has_suitable_workers = true;
-        }
+        say_suitable(core, found, &msg.u.submitted, &lack);
         effects_send(core->out, asker->session, &msg, true);
 }
 
@@ -293,6 +312,7 @@ static void reply_all(struct core *core, const struct pending *pending, const st
 {
         struct msg msg = { .kind = MSG_submitted, .re = pending->asker.re };
         const struct job *last = job_find(core, jobs[n - 1].job);
+        CLEANUP_BUF struct buf lack = { 0 };
 
         if (n == 1 && last && last->phase == JOB_LOADING) {
                 submit_reply_stored(core, &pending->asker, last->chunks_asked);
@@ -300,10 +320,7 @@ static void reply_all(struct core *core, const struct pending *pending, const st
         }
         msg.u.submitted.jobs = (struct rec_submitted_job *)(uintptr_t)jobs;
         msg.u.submitted.n_jobs = n;
-        if (last) {
-                msg.u.submitted.suitable_workers = place_suitable(core, last->plain.needs);
-                msg.u.submitted.has_suitable_workers = true;
-        }
+        say_suitable(core, last, &msg.u.submitted, &lack);
         effects_send(core->out, pending->asker.session, &msg, on_commit);
 }
 

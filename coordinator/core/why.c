@@ -5,16 +5,19 @@
 #include "base/duration.h"
 #include "core/backoff.h"
 #include "core/entries.h"
+#include "core/fit.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/park.h"
 #include "core/pending.h"
-#include "core/place.h"
 #include "core/queue.h"
+#include "core/reserve.h"
 #include "core/sweep.h"
 #include "core/worker.h"
 
 typedef unsigned long long ull;
+
+#define WHY_LOTS_MAX 8 /* lots of one job that are explained one by one */
 
 static void add(struct buf *rows, const char *reason, const struct buf *detail)
 {
@@ -68,34 +71,62 @@ static void why_queue(const struct job *job, struct buf *rows)
         }
 }
 
-static void why_slots(const struct core *core, const struct job *job, struct buf *rows)
+static void why_no_worker(const struct core *core, const struct lot *lot, struct buf *rows)
 {
         CLEANUP_BUF struct buf text = { 0 };
-        uint64_t suitable = place_suitable(core, job->plain.needs);
-        const struct kind *kind;
-        uint64_t all = 0;
+        CLEANUP_BUF struct buf lack = { 0 };
 
-        DL_FOREACH (core->kinds, kind)
-                all += kind->n;
-        if (all == 0) {
-                buf_add_str(&text, "no worker is connected");
-        } else if (suitable == 0) {
-                buf_addf(&text, "none of %llu workers has %u slots and task type %s", (ull)all,
-                         job->plain.needs->cpus, task_type_word(job->spec->spec.type));
-        } else {
-                const struct lot *first = NULL;
+        fit_say_lack(core, lot->needs, &lack);
+        if (core->n_active == 0)
+                buf_add_str(&text, "no worker is connected that takes tasks");
+        else
+                buf_addf(&text, "none of %zu workers could ever run it", core->n_active);
+        if (lack.n > 0)
+                buf_addf(&text, ": %s", lack.bytes);
+        add(rows, "no-worker", &text);
+}
 
-                DL_FOREACH (core->kinds, kind) {
-                        const struct lot *next = queue_pick(core, kind);
+static void why_slots(const struct core *core, struct lot *lot, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+        uint64_t suitable = fit_suitable(core, lot->needs);
+        const struct lot *first = NULL;
 
-                        if (next && (!first || queue_before(next, first)))
-                                first = next;
-                }
-                buf_addf(&text, "%llu suitable workers, all slots taken", (ull)suitable);
-                if (first && first->job != job && queue_before(first, &job->plain))
-                        buf_addf(&text, "; job %llu is served before", (ull)first->job->id.n);
+        if (suitable == 0) {
+                why_no_worker(core, lot, rows);
+                return;
         }
-        add(rows, all == 0 || suitable == 0 ? "no-worker" : "slots", &text);
+        for (struct kind *kind = core->kinds; kind; kind = kind->hh.next) {
+                const struct lot *next = kind->n > 0 ? queue_first(core, kind) : NULL;
+
+                if (next && (!first || queue_before(next, first)))
+                        first = next;
+        }
+        buf_addf(&text, "%llu suitable %s, none has room now", (ull)suitable,
+                 suitable == 1 ? "worker" : "workers");
+        if (first && first->job != lot->job && queue_before(first, lot))
+                buf_addf(&text, "; job %llu is served before", (ull)first->job->id.n);
+        if (lot->reserved)
+                buf_addf(&text, "; worker %s drains for it", worker_name(core, lot->reserved));
+        else if (lot->blocked_us != 0)
+                buf_addf(&text, "; others pass it for %lld s at most",
+                         (long long)(MAX(lot->blocked_us + RESERVE_AFTER_US - core->mono_us, INT64_C(0)) /
+                                     US_PER_S));
+        add(rows, "slots", &text);
+}
+
+/* Each lot of which something waits; most jobs have one. */
+static void why_lots(const struct core *core, const struct job *job, struct buf *rows)
+{
+        unsigned left = WHY_LOTS_MAX;
+        struct lot *lot;
+
+        DL_FOREACH (job->lots, lot) {
+                if ((lot->bucket || lot == &job->plain) && left > 0) {
+                        why_slots(core, lot, rows);
+                        left--;
+                }
+        }
 }
 
 static void why_system(const struct core *core, const struct job *job, struct buf *rows)
@@ -182,7 +213,7 @@ static void why_job(const struct core *core, const struct job *job, struct buf *
         why_queue(job, rows);
         why_system(core, job, rows);
         if (job_home(job) == TASK_STATUS_QUEUED && job->ending == 0)
-                why_slots(core, job, rows);
+                why_lots(core, job, rows);
 }
 
 static void why_lease(const struct core *core, const struct lease *lease, uint32_t at, struct buf *rows)

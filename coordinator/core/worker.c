@@ -14,6 +14,7 @@
 #include "core/act.h"
 #include "core/adopt.h"
 #include "core/finish.h"
+#include "core/fit.h"
 #include "core/lease.h"
 #include "core/place.h"
 #include "core/report.h"
@@ -64,6 +65,8 @@ void worker_free_all(struct core *core)
                 place_worker(core, worker);
                 place_forget_worker(core, worker);
                 HASH_DELETE(hh, core->workers, worker);
+                kind_unref(core, worker->able);
+                free(worker->held_res);
                 free(worker->draft);
                 free(worker->host);
                 free(worker);
@@ -215,7 +218,7 @@ static char *joined(const char **list, size_t n)
         return buf_steal(&text);
 }
 
-static void learn(struct worker *worker, const struct msg_ready *ready)
+static void learn(struct core *core, struct worker *worker, const struct msg_ready *ready)
 {
         worker->slots = (uint32_t)ready->slots;
         worker->window = ready->window;
@@ -224,13 +227,7 @@ static void learn(struct worker *worker, const struct msg_ready *ready)
         worker->host = xstrdup(ready->host);
         worker->draining = ready->draining || worker->ordered_drain || worker->ordered_stop;
         worker->state = worker->draining ? WORKER_DRAINING : WORKER_CONNECTED;
-        worker->types = 0;
-        for (size_t i = 0; i < ready->n_types; i++) {
-                int type = task_type_from_word(ready->types[i]);
-
-                if (type > 0)
-                        worker->types |= 1u << type;
-        }
+        place_learn(core, worker, ready);
 }
 
 static void on_ready(struct core *core, struct worker *worker, const struct asker *asker,
@@ -245,7 +242,7 @@ static void on_ready(struct core *core, struct worker *worker, const struct aske
         worker->stuck = false;
         set_session(core, worker, asker->session);
         worker->seen_us = core->mono_us;
-        learn(worker, ready);
+        learn(core, worker, ready);
         send_resume(core, asker, worker, false);
         adopt_reconcile(core, worker, ready, fresh);
         act_tell_limits(core, worker);
@@ -271,7 +268,7 @@ static void set_window(struct core *core, struct worker *worker, uint64_t window
         if (worker->window == window)
                 return;
         worker->window = window;
-        place_worker(core, worker);
+        place_window(core, worker);
 }
 
 /* It has ended something: what it is given ahead will not wait for ever. */
@@ -284,7 +281,7 @@ static void goes_on(struct core *core, struct worker *worker, const struct msg_f
         if (!worker->stuck || !ended)
                 return;
         worker->stuck = false;
-        place_worker(core, worker);
+        place_window(core, worker);
 }
 
 static void on_heartbeat(struct core *core, struct worker *worker, const struct asker *asker,

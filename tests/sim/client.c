@@ -117,6 +117,39 @@ static void failure_options(struct sim *sim, struct rec_job_spec *spec)
         }
 }
 
+static void needs(struct sim *sim, struct rec_job_spec *spec)
+{
+        static const char *even[] = { "zone=even" }, *odd[] = { "zone=odd" }, *licence[] = { "licence=1" };
+
+        if (sim_below(sim, 5) == 0) {
+                spec->cpus = 1 + sim_below(sim, 4);
+                spec->has_cpus = true;
+        }
+        if (sim_below(sim, 6) == 0) {
+                spec->mem = 1 + sim_below(sim, 8);
+                spec->has_mem = true;
+        }
+        if (sim_below(sim, 8) == 0) {
+                spec->gpus = 1 + sim_below(sim, 2);
+                spec->has_gpus = true;
+        }
+        if (sim_below(sim, 8) == 0) {
+                spec->res = licence;
+                spec->n_res = 1;
+        }
+        if (sim_below(sim, 8) == 0) {
+                spec->require = even;
+                spec->n_require = 1;
+        } else if (sim_below(sim, 8) == 0) {
+                spec->avoid = odd;
+                spec->n_avoid = 1;
+        }
+        if (sim_below(sim, 4) == 0) {
+                spec->time_ms = 1000 + sim_below(sim, 20000);
+                spec->has_time_ms = true;
+        }
+}
+
 static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client,
                                       struct sim_submission *submission)
 {
@@ -147,10 +180,7 @@ static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client
                 spec.priority = (int64_t)sim_below(sim, 7) - 3;
                 spec.has_priority = true;
         }
-        if (sim_below(sim, 5) == 0) {
-                spec.cpus = 1 + sim_below(sim, 2);
-                spec.has_cpus = true;
-        }
+        needs(sim, &spec);
         while (spec.n_after < 2 && sim_below(sim, 4) == 0 && (on = any_known(sim, client))) {
                 after[spec.n_after++] = (struct rec_after){ .when = (enum after_when)(1 + sim_below(sim, 3)),
                                                             .job = on->job,

@@ -173,6 +173,7 @@ void sim_shell_event(struct sim *sim, struct event *event)
         core_step(sim->core, event, &effects);
         carry_out(sim, &effects);
         effects_done(&effects);
+        sim_check_room(sim);
 }
 
 /* Some tasks of a job get a reason of their own to wait, without one; later all are let go. */

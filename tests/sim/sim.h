@@ -231,4 +231,7 @@ bool sim_chance(struct sim *sim, unsigned percent);
 void sim_fail(struct sim *sim, const char *fmt, ...) PRINTF_LIKE(2, 3) __attribute__((noreturn));
 void sim_check_end(struct sim *sim); /* everything is quiet: the invariants of the end */
 
+/* room.c: what workers hold, after every step. */
+void sim_check_room(struct sim *sim);
+
 #endif

@@ -66,7 +66,8 @@ void sim_worker_init(struct sim *sim, struct sim_worker *worker, unsigned number
 {
         worker->number = number;
         snprintf(worker->public_key, sizeof(worker->public_key), "worker%034u", number);
-        worker->slots = 1 + (uint32_t)sim_below(sim, 4);
+        /* The first has enough for whatever a job may ask for. */
+        worker->slots = number == 0 ? 4 : 1 + (uint32_t)sim_below(sim, 4);
         worker->window = worker->slots * (1 + sim_below(sim, 40));
         worker->pid = 1000 + number;
         worker->alive = true;
@@ -131,6 +132,8 @@ static void fill_held(struct sim *sim, const struct sim_worker *worker, struct r
 static void say_ready(struct sim *sim, struct sim_worker *worker)
 {
         static const char *types[] = { "command", "noop", "echo", "sleep" };
+        const char *labels[] = { worker->number % 2 == 0 ? "zone=even" : "zone=odd" };
+        const char *res[] = { worker->number % 3 == 0 ? "licence=2" : "licence=1" };
         struct rec_held_lease *held = xcalloc(4096, sizeof(*held));
         struct range *ranges = xcalloc(4096, sizeof(*ranges));
         struct msg msg = { .kind = MSG_ready };
@@ -146,6 +149,14 @@ static void say_ready(struct sim *sim, struct sim_worker *worker)
                                      .host = "host",
                                      .n_host = 4,
                                      .pid = worker->pid,
+                                     .mem = 8,
+                                     .has_mem = true,
+                                     .gpus = worker->number % 2 == 0 ? 2 : 1,
+                                     .has_gpus = true,
+                                     .res = res,
+                                     .n_res = 1,
+                                     .labels = labels,
+                                     .n_labels = 1,
                                      .has_slots = true,
                                      .has_window = true,
                                      .has_pid = true };
