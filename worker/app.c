@@ -358,6 +358,7 @@ static int set_up_exec(struct app *app, struct err *err)
         if (process_user(app->config->task_user, &app->user, err) < 0)
                 return -1;
         process_env(app->user, &app->env);
+        app->env.gpus = app->config->gpus;
         worker_id(app->profile, id);
         app->scratch = scratch_open(app->config->scratch, id, app->user, err);
         if (!app->scratch)
@@ -381,6 +382,10 @@ static void set_up_core(struct app *app, struct utsname *name)
                 .slots = config->slots,
                 .labels = config->labels,
                 .n_labels = config->n_labels,
+                .mem_bytes = config->mem_bytes,
+                .gpus = config->gpus,
+                .res = config->res,
+                .n_res = config->n_res,
                 .version = JOBMILL_VERSION,
                 .host = name->nodename[0] ? name->nodename : "localhost",
                 .enforces = exec_enforces(app->exec),

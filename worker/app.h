@@ -9,6 +9,9 @@ struct app_config {
         uint64_t slots;
         const char **labels;
         size_t n_labels;
+        uint64_t mem_bytes, gpus;
+        const char **res; /* name=N */
+        size_t n_res;
         const char *scratch; /* NULL: a folder below $TMPDIR */
         const char *task_user; /* NULL: run tasks as we are */
         enum won_lost on_lost;

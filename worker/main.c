@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "base/xalloc.h"
+#include "exec/machine.h"
 
 #define CONNECT_TIMEOUT_MS 10000
 #define DURATION_MAX_MS INT64_C(31622400000) /* a year */
@@ -20,6 +21,19 @@ static int parse_label(const struct opt *opt, const char *text, int64_t *ret_num
         (void)ret_number;
         if (!n_key || text[n_key] != '=' || !text[n_key + 1] || strlen(text) > 255)
                 return err_set(err, ERR_USAGE, "'%s' is no label", text);
+        return 0;
+}
+
+static int parse_res(const struct opt *opt, const char *text, int64_t *ret_number, struct err *err)
+{
+        size_t n_name = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+        const char *digits = text + n_name + 1;
+
+        (void)opt;
+        (void)ret_number;
+        if (!n_name || n_name > 64 || text[n_name] != '=' || !*digits || strlen(digits) > 15 ||
+            digits[strspn(digits, "0123456789")])
+                return err_set(err, ERR_USAGE, "'%s' is not of the form name=number", text);
         return 0;
 }
 
@@ -40,6 +54,13 @@ static const struct opt options[] = {
           .example = "w1.profile" },
         { "slots", 0, opt_count, "N", "tasks at once, one cpu each (default: the cores it may use)",
           .group = "Room", .min = 1, .max = 4096, .example = "4" },
+        { "mem", 0, opt_size, "SIZE",
+          "memory for tasks that ask for some (default: the machine's, or what its control group allows)",
+          .min = 1, .max = INT64_C(1) << 50, .example = "16G" },
+        { "gpus", 0, opt_count, "N", "gpus for tasks (default: how many /dev/nvidia0 … there are)", .min = 0,
+          .max = 64, .example = "2" },
+        { "res", 0, parse_res, "NAME=N", "another resource that tasks use up with --res; may be given again",
+          .many = true, .example = "licence=3" },
         { "label", 0, parse_label, "K=V", "what jobs can ask for with --require", .many = true,
           .example = "disk=ssd" },
         { "scratch", 0, opt_word, "DIR", "where tasks get their folders (default: below $TMPDIR or /tmp)",
@@ -63,7 +84,7 @@ static const struct opt options[] = {
 
 static const char *const examples[] = {
         "jobworker --profile w1.profile",
-        "jobworker --profile w1.profile --slots 8 --label gpu=a100",
+        "jobworker --profile w1.profile --slots 8 --mem 32G --label disk=ssd",
         "jobworker --profile w1.profile --idle-exit 10m --life 8h",
         NULL,
 };
@@ -93,10 +114,14 @@ static uint64_t cores(void)
 static int run(const struct opts *opts)
 {
         CLEANUP_WITH(xfree) const char **labels = xcalloc(opts->n_values + 1, sizeof(*labels));
+        CLEANUP_WITH(xfree) const char **res = xcalloc(opts->n_values + 1, sizeof(*res));
         struct app_config config = {
                 .profile = opts_text(opts, "profile"),
                 .slots = (uint64_t)opts_number(opts, "slots", (int64_t)cores()),
                 .labels = labels,
+                .mem_bytes = (uint64_t)opts_number(opts, "mem", (int64_t)machine_mem_bytes()),
+                .gpus = (uint64_t)opts_number(opts, "gpus", machine_gpus()),
+                .res = res,
                 .scratch = opts_text(opts, "scratch"),
                 .task_user = opts_text(opts, "task-user"),
                 .on_lost = (enum won_lost)opts_number(opts, "on-lost", WON_LOST_STOP),
@@ -110,6 +135,9 @@ static int run(const struct opts *opts)
 
         while ((label = opts_next(opts, "label", &at)) && config.n_labels < 256)
                 labels[config.n_labels++] = label->text;
+        at = 0;
+        while ((label = opts_next(opts, "res", &at)) && config.n_res < 64)
+                res[config.n_res++] = label->text;
         if (!config.profile) {
                 fputs("jobworker: it needs --profile FILE, which `jobctl key add --worker NAME --out FILE` "
                       "makes\n"

@@ -196,6 +196,28 @@ void core_set_limits(struct wcore *core, struct wtask *task)
         core->limit_at_us = MIN(core->limit_at_us, task->warn_at_us);
 }
 
+static uint64_t free_gpus(const struct wcore *core)
+{
+        return core->config.gpus - (uint64_t)__builtin_popcountll(core->gpus_taken);
+}
+
+/* The lowest ones that are free. */
+static uint64_t take_gpus(struct wcore *core, uint64_t n)
+{
+        uint64_t taken = 0;
+
+        for (unsigned gpu = 0; gpu < 64 && n > 0; gpu++) {
+                uint64_t bit = UINT64_C(1) << gpu;
+
+                if (core->gpus_taken & bit)
+                        continue;
+                taken |= bit;
+                n--;
+        }
+        core->gpus_taken |= taken;
+        return taken;
+}
+
 static void start_task(struct wcore *core, int64_t now_us, struct wlease *lease, struct weffects *out)
 {
         struct wtask *task = xcalloc(1, sizeof(*task));
@@ -207,6 +229,7 @@ static void start_task(struct wcore *core, int64_t now_us, struct wlease *lease,
         task->started_us = now_us;
         task->cpus = lease_cpus(core, lease);
         core->free_slots -= task->cpus;
+        task->gpus = take_gpus(core, lease_gpus(core, lease));
         lease->n_running++;
         core->n_running++;
         DL_APPEND(core->running, task);
@@ -227,7 +250,8 @@ void core_dispatch(struct wcore *core, int64_t now_us, struct weffects *out)
                         return;
                 if (core->config.ends_at_once >> lease->job->box->spec.type & 1)
                         start_group(core, lease, out);
-                else if (lease_cpus(core, lease) <= core->free_slots)
+                else if (lease_cpus(core, lease) <= core->free_slots &&
+                         lease_gpus(core, lease) <= free_gpus(core))
                         start_task(core, now_us, lease, out);
                 else
                         return;
@@ -251,6 +275,7 @@ void wcore_on_ended(struct wcore *core, int64_t now_us, struct wtask *task, cons
         DL_DELETE(core->running, task);
         core->n_running--;
         core->free_slots += task->cpus;
+        core->gpus_taken &= ~task->gpus;
         lease->n_running--;
         report_task_ended(core, now_us, task, task->stop == WSTOP_SILENT);
         if (task->stop == WSTOP_SILENT)

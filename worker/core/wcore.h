@@ -26,6 +26,10 @@ struct wcore_config {
         uint64_t slots;
         const char *const *labels; /* k=v */
         size_t n_labels;
+        uint64_t mem_bytes; /* for tasks that say how much they need */
+        uint64_t gpus; /* at most 64 */
+        const char *const *res; /* name=N */
+        size_t n_res;
         const char *version, *host, *enforces;
         uint64_t pid;
         enum won_lost on_lost;

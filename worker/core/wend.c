@@ -31,7 +31,8 @@ static bool code_is_ok(const struct rec_job_spec *spec, uint8_t code)
 
 static struct verdict judge_itself(const struct rec_job_spec *spec, const struct wend *end)
 {
-        if (end->oom)
+        /* It may have coped with the loss of a child. */
+        if (end->oom && !(end->how == WEND_EXITED && code_is_ok(spec, end->code)))
                 return (struct verdict){ END_STATUS_OOM, TASK_REASON_OOM };
         switch (end->how) {
         case WEND_FAILED:

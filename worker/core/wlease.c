@@ -117,7 +117,23 @@ uint64_t lease_cpus(const struct wcore *core, const struct wlease *lease)
         const struct rec_job_spec *spec = &lease->job->box->spec;
 
         /* More than there are: it runs alone rather than never. */
+        if (lease->grant->has_cpus)
+                return MIN(lease->grant->cpus, core->config.slots);
         return spec->has_cpus ? MIN(spec->cpus, core->config.slots) : 1;
+}
+
+uint64_t lease_gpus(const struct wcore *core, const struct wlease *lease)
+{
+        const struct rec_grant *grant = lease->grant;
+
+        return MIN(grant->has_gpus ? grant->gpus : lease->job->box->spec.gpus, core->config.gpus);
+}
+
+uint64_t wlease_mem(const struct wlease *lease)
+{
+        const struct rec_grant *grant = lease->grant;
+
+        return grant->has_mem ? grant->mem : lease->job->box->spec.mem;
 }
 
 struct wlease *lease_add(struct wcore *core, int64_t now_us, struct wjob *job, uint64_t epoch,

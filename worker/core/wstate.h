@@ -5,7 +5,7 @@
  *    because the coordinator sends a description only to a worker that may have forgotten it.
  * 2. A task is in exactly one place: left of its lease, running, the open batch, or a closed batch.
  * 3. A batch is immutable once closed: sent again it says the same, only `ago` grows.
- * 4. free_slots = slots - cpus of running tasks, never negative. */
+ * 4. free_slots = slots - cpus of running tasks, never negative. A gpu has one running task at most. */
 #ifndef CORE_WSTATE_H
 #define CORE_WSTATE_H
 
@@ -149,6 +149,7 @@ struct wcore {
         struct wtask *running;
         struct wtask *unsaid; /* the oldest running task whose start is not said */
         uint64_t n_running, free_slots;
+        uint64_t gpus_taken; /* bit n: gpu n has a task */
         int64_t limit_at_us; /* not after the earliest warning or time limit of a running task; INT64_MAX: none */
 
         struct wbatch *open; /* gathering; NULL: nothing */
@@ -215,6 +216,7 @@ bool lease_take_last(struct wcore *core, struct wlease *lease, struct range *ret
 bool lease_take_inside(struct wcore *core, struct wlease *lease, const struct range *range,
                        struct range *ret_range);
 uint64_t lease_cpus(const struct wcore *core, const struct wlease *lease); /* of one task */
+uint64_t lease_gpus(const struct wcore *core, const struct wlease *lease);
 void grants_unref(struct wgrants *grants);
 
 /* wreport.c */

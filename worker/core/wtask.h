@@ -59,6 +59,7 @@ struct wtask {
         uint64_t index;
         int64_t started_us;
         enum wstop stop;
+        uint64_t gpus; /* its own: bit n is gpu n */
         void *run; /* the task type's */
 
         /* core from here on */
@@ -77,6 +78,9 @@ struct wentry {
         size_t n;
 };
 struct wentry wlease_entry(const struct wlease *lease, uint64_t index);
+
+/* Bytes of memory that each task of the lease may use; 0: nothing is said. */
+uint64_t wlease_mem(const struct wlease *lease);
 
 static inline const struct rec_job_spec *wtask_spec(const struct wtask *task)
 {

@@ -139,6 +139,30 @@ static void add_key(struct words *env, const struct wtask *task)
         words_close(env);
 }
 
+static void add_gpu_numbers(struct words *env, const char *name, uint64_t gpus)
+{
+        const char *between = "";
+
+        open_setting(env, name);
+        for (unsigned gpu = 0; gpu < 64; gpu++) {
+                if (!(gpus >> gpu & 1))
+                        continue;
+                buf_add_str(&env->text, between);
+                buf_add_u64(&env->text, gpu);
+                between = ",";
+        }
+        words_close(env);
+}
+
+/* On a worker that gives out gpus a task sees its own: none, if it asked for none. */
+static void add_gpus(const struct env_base *base, const struct wtask *task, struct words *env)
+{
+        if (task->gpus)
+                add_gpu_numbers(env, "JOB_GPUS", task->gpus);
+        if (base->gpus > 0 && !job_setting(wtask_spec(task), "CUDA_VISIBLE_DEVICES"))
+                add_gpu_numbers(env, "CUDA_VISIBLE_DEVICES", task->gpus);
+}
+
 void env_build(const struct env_base *base, const struct wtask *task, const struct env_task *about,
                struct words *env)
 {
@@ -167,7 +191,10 @@ void env_build(const struct env_base *base, const struct wtask *task, const stru
         add_text(env, "JOB_RESULT", about->result);
         if (about->end_s)
                 add_number(env, "JOB_END_TIME", (uint64_t)about->end_s);
-        add_number(env, "JOB_CPUS", spec->has_cpus ? spec->cpus : 1);
+        add_number(env, "JOB_CPUS", task->cpus);
+        if (wlease_mem(task->lease) > 0)
+                add_number(env, "JOB_MEM", wlease_mem(task->lease));
+        add_gpus(base, task, env);
         if (*base->worker)
                 add_text(env, "JOB_WORKER", base->worker);
         if (about->socket)

@@ -21,6 +21,7 @@ char *const *words_end(struct words *words);
 struct env_base { /* of the worker, for all its tasks */
         const char *path, *home, *user;
         const char *worker;
+        uint64_t gpus; /* how many it has for tasks */
 };
 struct env_task {
         const char *dir, *result;

@@ -186,9 +186,10 @@ const char *exec_no_socket(const struct exec *exec)
 /* ------------------------------------------------------------------ life */
 static void say_enforces(struct exec *exec)
 {
-        snprintf(exec->enforces, sizeof(exec->enforces), "time %s%s%s",
+        snprintf(exec->enforces, sizeof(exec->enforces), "time %s%s %s%s",
                  groups_kill(exec->groups) ? "kill-cgroup" : "kill-tree",
-                 groups_pids(exec->groups) ? " pids" : "", exec->user ? " user" : "");
+                 groups_pids(exec->groups) ? " pids" : "", memlimits_word(exec->memlimits),
+                 exec->user ? " user" : "");
 }
 
 struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct exec_config *config,
@@ -225,6 +226,7 @@ struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct e
                 &(struct reporter_host){ .arg = exec, .find = find_speaker, .report = take_report },
                 &exec->no_socket);
         exec->groups = groups_new(config->id, config->slots);
+        exec->memlimits = memlimits_new(config->id, exec->groups);
         say_enforces(exec);
         return STEAL(exec);
 }
@@ -248,6 +250,7 @@ void exec_free(struct exec *exec)
         }
         inputs_free_all(exec);
         reporter_free(exec->reporter);
+        memlimits_free(exec->memlimits);
         groups_free(exec->groups);
         spawner_free(exec->spawner);
         tree_free(exec->tree);

@@ -16,17 +16,19 @@
 #include <utlist.h>
 
 #include "base/xalloc.h"
+#include "exec/cgroup.h"
 
 #define TASK_PIDS_MAX 4096 /* of one task, where groups can bound it: no honest batch task has more */
 #define WORKER_PIDS_SPARE 2048 /* of all tasks together on v1: so many for each slot, and these */
 #define TASK_PIDS_SHARE 1024
-#define GONE_TRIES 50 /* of 2 ms: killed processes leave their group when they are scheduled */
 
 struct group {
         char name[24];
         int fd;
         int kill_fd;
         int procs_fd;
+        int cpu_fd; /* -1: the kernel does not count */
+        uint64_t cpu_us; /* when it was taken */
         bool killed;
         struct group *prev, *next;
 };
@@ -35,87 +37,9 @@ struct groups {
         struct group *free_list;
         struct group *dying; /* killed, to be removed once they are empty */
         uint64_t n_made;
-        bool pids;
+        bool pids, memory;
         char *v1_own, *v1_folder; /* NULL: none */
 };
-
-static bool write_file(const char *folder, const char *name, const char *text)
-{
-        CLEANUP_WITH(xfree) char *path = xasprintf("%s/%s", folder, name);
-        int fd = open(path, O_WRONLY | O_CLOEXEC);
-        bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-        if (fd >= 0)
-                close(fd);
-        return ok;
-}
-
-static void remove_group(const char *path)
-{
-        for (int i = 0; i < GONE_TRIES && rmdir(path) < 0 && errno == EBUSY; i++)
-                nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-}
-
-/* ------------------------------------------------------------------ where we are */
-/* Our own group in the hierarchy with this controller ("" for v2), as /proc/self/cgroup tells it; caller frees. */
-static char *own_path(const char *controller)
-{
-        FILE *file = fopen("/proc/self/cgroup", "re");
-        char line[4096];
-        char *found = NULL;
-
-        while (file && !found && fgets(line, sizeof(line), file)) {
-                char *controllers = strchr(line, ':');
-                char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-
-                if (!path)
-                        continue;
-                *path++ = '\0';
-                path[strcspn(path, "\n")] = '\0';
-                if (!strcmp(controllers + 1, controller) && !strstr(path, "/.."))
-                        found = xstrdup(strcmp(path, "/") ? path : "");
-        }
-        if (file)
-                fclose(file);
-        return found;
-}
-
-/* Where a hierarchy is mounted whole: type cgroup2, or cgroup with this controller alone. Caller frees. */
-static char *mount_point(const char *type, const char *controller)
-{
-        FILE *file = fopen("/proc/self/mountinfo", "re");
-        char line[4096];
-        char *found = NULL;
-
-        while (file && !found && fgets(line, sizeof(line), file)) {
-                char root[1024], point[1024], kind[64], options[512];
-                const char *rest = strstr(line, " - ");
-
-                if (!rest || sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
-                    sscanf(rest, " - %63s %*s %511s", kind, options) != 2 || strcmp(root, "/") != 0 ||
-                    strcmp(kind, type) != 0 || strchr(point, '\\'))
-                        continue;
-                if (*controller) {
-                        const char *last = strrchr(options, ',');
-
-                        if (strcmp(last ? last + 1 : options, controller) != 0)
-                                continue;
-                }
-                found = xstrdup(point);
-        }
-        if (file)
-                fclose(file);
-        return found;
-}
-
-/* Our own group's folder, or NULL. Caller frees. */
-static char *own_folder(const char *type, const char *controller)
-{
-        CLEANUP_WITH(xfree) char *mount = mount_point(type, controller);
-        CLEANUP_WITH(xfree) char *own = own_path(controller);
-
-        return mount && own ? xasprintf("%s%s", mount, own) : NULL;
-}
 
 /* ------------------------------------------------------------------ v2 */
 static void kill_left_over(const char *folder)
@@ -129,8 +53,8 @@ static void kill_left_over(const char *folder)
                 if (entry->d_name[0] != 'g')
                         continue;
                 path = xasprintf("%s/%s", folder, entry->d_name);
-                write_file(path, "cgroup.kill", "1");
-                remove_group(path);
+                cgroup_write(path, "cgroup.kill", "1");
+                cgroup_remove(path);
         }
         if (dir)
                 closedir(dir);
@@ -138,7 +62,7 @@ static void kill_left_over(const char *folder)
 
 static void open_v2(struct groups *groups, const char *id)
 {
-        CLEANUP_WITH(xfree) char *own = own_folder("cgroup2", "");
+        CLEANUP_WITH(xfree) char *own = cgroup_own_folder("cgroup2", "");
         CLEANUP_WITH(xfree) char *probe = NULL;
 
         if (!own)
@@ -152,14 +76,16 @@ static void open_v2(struct groups *groups, const char *id)
         }
         kill_left_over(groups->folder);
         /* Possible only where our own group holds no process but through its children; else without. */
-        write_file(own, "cgroup.subtree_control", "+pids");
-        groups->pids = write_file(groups->folder, "cgroup.subtree_control", "+pids");
+        cgroup_write(own, "cgroup.subtree_control", "+pids");
+        groups->pids = cgroup_write(groups->folder, "cgroup.subtree_control", "+pids");
+        cgroup_write(own, "cgroup.subtree_control", "+memory");
+        groups->memory = cgroup_write(groups->folder, "cgroup.subtree_control", "+memory");
 }
 
 static struct group *group_new(struct groups *groups)
 {
         struct group *group = xcalloc(1, sizeof(*group));
-        CLEANUP_WITH(xfree) char *path = NULL, *kill_path = NULL, *procs_path = NULL;
+        CLEANUP_WITH(xfree) char *path = NULL, *kill_path = NULL, *procs_path = NULL, *cpu_path = NULL;
         char max[16];
 
         snprintf(group->name, sizeof(group->name), "g%llu", (unsigned long long)++groups->n_made);
@@ -170,9 +96,11 @@ static struct group *group_new(struct groups *groups)
         group->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         group->kill_fd = open(kill_path, O_WRONLY | O_CLOEXEC);
         group->procs_fd = open(procs_path, O_RDONLY | O_CLOEXEC);
+        cpu_path = xasprintf("%s/cpu.stat", path);
+        group->cpu_fd = open(cpu_path, O_RDONLY | O_CLOEXEC);
         snprintf(max, sizeof(max), "%d", TASK_PIDS_MAX);
         if (groups->pids)
-                write_file(path, "pids.max", max);
+                cgroup_write(path, "pids.max", max);
         return group;
 }
 
@@ -189,6 +117,8 @@ static void group_free(struct group *group)
                 close(group->kill_fd);
         if (group->procs_fd >= 0)
                 close(group->procs_fd);
+        if (group->cpu_fd >= 0)
+                close(group->cpu_fd);
         free(group);
 }
 
@@ -207,6 +137,26 @@ static void bury(struct groups *groups)
         }
 }
 
+/* Of all processes that were ever in it, microseconds. */
+static uint64_t cpu_us(const struct group *group)
+{
+        char text[256];
+        unsigned long long us = 0;
+        ssize_t n = group->cpu_fd >= 0 ? pread(group->cpu_fd, text, sizeof(text) - 1, 0) : 0;
+
+        if (n <= 0)
+                return 0;
+        text[n] = '\0';
+        return sscanf(text, "usage_usec %llu", &us) == 1 ? us : 0;
+}
+
+int64_t group_cpu_us(const struct group *group)
+{
+        uint64_t now = cpu_us(group);
+
+        return now > group->cpu_us ? (int64_t)(now - group->cpu_us) : 0;
+}
+
 struct group *group_take(struct groups *groups)
 {
         struct group *group = groups->free_list;
@@ -217,6 +167,7 @@ struct group *group_take(struct groups *groups)
                 bury(groups);
         if (group) {
                 DL_DELETE(groups->free_list, group);
+                group->cpu_us = cpu_us(group);
                 return group;
         }
         group = group_new(groups);
@@ -251,6 +202,44 @@ void group_kill(struct group *group)
                 return; /* gone by somebody else's hand; tree.c looks as well */
 }
 
+bool group_limit_memory(const struct group *group, uint64_t bytes)
+{
+        static const char *const names[] = { "memory.swap.max", "memory.oom.group", "memory.max" };
+        const char *values[ARRAY_LEN(names)] = { bytes > 0 ? "0" : "max", "1", "max" };
+        char text[24];
+        bool ok = false;
+
+        snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
+        if (bytes > 0)
+                values[2] = text;
+        for (size_t i = 0; i < ARRAY_LEN(names);
+             i++) { /* the last one counts; a kernel may lack the others */
+                int fd = openat(group->fd, names[i], O_WRONLY | O_CLOEXEC);
+
+                ok = fd >= 0 && write(fd, values[i], strlen(values[i])) > 0;
+                if (fd >= 0)
+                        close(fd);
+        }
+        return ok;
+}
+
+uint64_t group_oom_kills(const struct group *group)
+{
+        int fd = openat(group->fd, "memory.events", O_RDONLY | O_CLOEXEC);
+        char text[512];
+        ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+        unsigned long long kills = 0;
+        const char *line;
+
+        if (fd >= 0)
+                close(fd);
+        text[MAX(n, (ssize_t)0)] = '\0';
+        line = strstr(text, "oom_kill ");
+        if (line)
+                sscanf(line, "oom_kill %llu", &kills);
+        return kills;
+}
+
 static void close_v2(struct groups *groups)
 {
         struct group *group;
@@ -263,7 +252,7 @@ static void close_v2(struct groups *groups)
                 CLEANUP_WITH(xfree) char *path = path_of(groups, group);
 
                 DL_DELETE(groups->free_list, group);
-                remove_group(path);
+                cgroup_remove(path);
                 group_free(group);
         }
         rmdir(groups->folder);
@@ -273,7 +262,7 @@ static void close_v2(struct groups *groups)
 void groups_give_up(struct groups *groups)
 {
         close_v2(groups);
-        groups->pids = false;
+        groups->pids = groups->memory = false;
 }
 
 /* ------------------------------------------------------------------ v1 */
@@ -282,12 +271,12 @@ static bool join(const char *folder)
         char self[16];
 
         snprintf(self, sizeof(self), "%d", (int)getpid());
-        return write_file(folder, "cgroup.procs", self);
+        return cgroup_write(folder, "cgroup.procs", self);
 }
 
 static void open_v1(struct groups *groups, const char *id, uint64_t slots)
 {
-        CLEANUP_WITH(xfree) char *own = own_folder("cgroup", "pids");
+        CLEANUP_WITH(xfree) char *own = cgroup_own_folder("cgroup", "pids");
         CLEANUP_WITH(xfree) char *folder = NULL;
         char max[32];
 
@@ -297,7 +286,7 @@ static void open_v1(struct groups *groups, const char *id, uint64_t slots)
         snprintf(max, sizeof(max), "%llu", (unsigned long long)(slots * TASK_PIDS_SHARE + WORKER_PIDS_SPARE));
         if (mkdir(folder, 0755) < 0 && errno != EEXIST)
                 return;
-        if (!write_file(folder, "pids.max", max) || !join(folder)) {
+        if (!cgroup_write(folder, "pids.max", max) || !join(folder)) {
                 rmdir(folder);
                 return;
         }
@@ -310,7 +299,7 @@ static void close_v1(struct groups *groups)
         if (!groups->v1_folder)
                 return;
         if (join(groups->v1_own))
-                remove_group(groups->v1_folder);
+                cgroup_remove(groups->v1_folder);
         free(groups->v1_folder);
         free(groups->v1_own);
 }
@@ -338,6 +327,11 @@ void groups_free(struct groups *groups)
 bool groups_kill(const struct groups *groups)
 {
         return groups->folder != NULL;
+}
+
+bool groups_memory(const struct groups *groups)
+{
+        return groups->memory;
 }
 
 bool groups_pids(const struct groups *groups)

@@ -25,6 +25,13 @@ int group_fd(const struct group *group); /* of its folder, to start a process in
 void group_kill(struct group *group); /* all that is in it. Two system calls; one where there is nothing */
 void groups_give_up(struct groups *groups); /* the kernel would not start processes in them */
 
+/* Processor time of all that ran in it since it was taken; 0: not known. */
+int64_t group_cpu_us(const struct group *group);
+/* With groups_memory: all of it together may use so much; 0: no limit. False: it could not be set. */
+bool group_limit_memory(const struct group *group, uint64_t bytes);
+uint64_t group_oom_kills(const struct group *group); /* ever */
+
+bool groups_memory(const struct groups *groups); /* memory can be bounded */
 bool groups_kill(const struct groups *groups); /* kill by group is there */
 bool groups_pids(const struct groups *groups); /* the number of processes is bounded */
 

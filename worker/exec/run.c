@@ -24,6 +24,7 @@
 #define OUT_MAX_DEFAULT ((uint64_t)16 << 20)
 
 static void on_timer(struct timer *timer);
+static void unlimit_memory(struct run *run);
 
 void run_new(struct exec *exec, struct wtask *task)
 {
@@ -65,6 +66,7 @@ void run_free(struct run *run)
                 DL_DELETE2(exec->waiting, run, wait_prev, wait_next);
         if (run->unsettled)
                 exec->n_unsettled--;
+        unlimit_memory(run);
         if (run->group)
                 group_give(exec->groups, run->group);
         if (run->has_place)
@@ -143,14 +145,32 @@ static int make_pipe(int fds[2])
         return 0;
 }
 
-static pid_t spawn_in_group(struct run *run, const struct spawn *spawn, enum spawn_step *ret_step,
-                            int *ret_errno)
+static void unlimit_memory(struct run *run)
+{
+        if (run->mem)
+                memlimit_give(run->exec->memlimits, STEAL(run->mem));
+}
+
+static void limit_memory(struct run *run, struct spawn *spawn)
+{
+        uint64_t bytes = wlease_mem(run->task->lease);
+
+        unlimit_memory(run);
+        if (bytes == 0)
+                return;
+        run->mem = memlimit_take(run->exec->memlimits, run->group, bytes);
+        spawn->join_fd = memlimit_procs_fd(run->mem);
+        spawn->data_max = memlimit_rlimit(run->mem);
+}
+
+static pid_t spawn_in_group(struct run *run, struct spawn *spawn, enum spawn_step *ret_step, int *ret_errno)
 {
         struct exec *exec = run->exec;
         pid_t pid;
 
         if (!run->group)
                 run->group = group_take(exec->groups);
+        limit_memory(run, spawn);
         pid = spawn_start(exec->spawner, spawn, run->group ? group_fd(run->group) : -1, ret_step, ret_errno);
         if (pid >= 0 || !run->group || *ret_step != SPAWN_CLONE || *ret_errno == EAGAIN ||
             *ret_errno == ENOMEM)
@@ -158,6 +178,7 @@ static pid_t spawn_in_group(struct run *run, const struct spawn *spawn, enum spa
         /* An old kernel, or one that is told not to: without groups from now on. */
         group_give(exec->groups, STEAL(run->group));
         groups_give_up(exec->groups);
+        limit_memory(run, spawn);
         return spawn_start(exec->spawner, spawn, -1, ret_step, ret_errno);
 }
 
@@ -180,6 +201,7 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
                 .out_fd = out_fd,
                 .err_fd = err_fd,
                 .user = exec->user,
+                .join_fd = -1,
                 .sh = script ? "/bin/sh" : NULL,
         };
 
@@ -272,6 +294,9 @@ static void take_status(struct run *run)
                 ;
         run->end.cpu_us = timeval_us(&usage.ru_utime) + timeval_us(&usage.ru_stime);
         run->end.rss_kib = usage.ru_maxrss;
+        /* The whole tree, where the kernel counts it; the leader knows only of those that it waited for. */
+        if (run->group)
+                run->end.cpu_us = MAX(run->end.cpu_us, group_cpu_us(run->group));
         if (WIFSIGNALED(status)) {
                 run->end.how = WEND_SIGNALED;
                 run->end.signal = (uint8_t)WTERMSIG(status);
@@ -280,6 +305,8 @@ static void take_status(struct run *run)
                 run->end.how = WEND_EXITED;
                 run->end.code = (uint8_t)WEXITSTATUS(status);
         }
+        if (run->mem && !run->stopping && memlimit_met(run->mem, run->end.rss_kib))
+                run->end.oom = true;
 }
 
 static void begin_closing(struct run *run)

@@ -17,6 +17,7 @@
 #include "exec/exec.h"
 #include "exec/group.h"
 #include "exec/output.h"
+#include "exec/memlimit.h"
 #include "exec/report.h"
 #include "exec/tree.h"
 
@@ -30,6 +31,7 @@ struct run {
         pid_t pid; /* the leader; its group and session too. 0: none */
         struct place place;
         struct group *group; /* NULL: the machine has none for us */
+        struct memlimit *mem; /* NULL: the task has no limit */
         unsigned n_tries; /* INPUTS: starts that the system refused, to be tried again */
         char *dir; /* JOB_DIR */
         char *result_path; /* JOB_RESULT */
@@ -58,6 +60,7 @@ struct exec {
         struct groups *groups;
         struct reporter *reporter; /* NULL: no_socket says why */
         struct err no_socket;
+        struct memlimits *memlimits;
         struct output_sink sink;
         struct run *runs;
         struct run *by_pid;

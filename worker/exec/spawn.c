@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,6 +97,9 @@ ON_FOREIGN_STACK static bool child_set_up(const struct child_job *job)
         if (syscall(SYS_dup3, what->in_fd, 0, 0) < 0 || syscall(SYS_dup3, what->out_fd, 1, 0) < 0 ||
             syscall(SYS_dup3, what->err_fd, 2, 0) < 0)
                 return false;
+        /* A limit that cannot be set must not be thought to hold. */
+        if (what->join_fd >= 0 && syscall(SYS_write, what->join_fd, "0", 1) < 0)
+                return false;
         /* Ours are all close-on-exec; this is for what a library may have forgotten. */
         syscall(SYS_close_range, 3, ~0U, 0);
         /* Only downwards without privilege: a failure is no reason not to run. */
@@ -103,6 +107,12 @@ ON_FOREIGN_STACK static bool child_set_up(const struct child_job *job)
         if (fd >= 0) {
                 syscall(SYS_write, fd, OOM_SCORE, sizeof(OOM_SCORE) - 1);
                 syscall(SYS_close, fd);
+        }
+        if (what->data_max > 0) {
+                struct rlimit limit = { what->data_max, what->data_max };
+
+                if (syscall(SYS_prlimit64, 0, RLIMIT_DATA, &limit, NULL) < 0)
+                        return false;
         }
         if (what->user && !child_set_user(what->user))
                 return false;
