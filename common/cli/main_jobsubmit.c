@@ -54,8 +54,8 @@ static void say_what_to_know(const struct submit *submit, const struct submitted
         if (submitted->has_suitable && submitted->suitable_workers == 0)
                 cli_note(submit->cli,
                          "no connected worker can run job %" PRIu64
-                         " now; it is queued. Start one: jobworker --profile FILE (deploy/local scale N)",
-                         submitted->job);
+                         " now%s%s; it is queued. Start one: jobworker --profile FILE (deploy/local scale N)",
+                         submitted->job, *submitted->lack ? ": " : "", submitted->lack);
         cli_detail(submit->cli, "job %" PRIu64 ", %" PRIu64 " tasks, key %s", submitted->job,
                    submitted->tasks, submit->key);
 }

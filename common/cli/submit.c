@@ -70,6 +70,9 @@ void submit_done(struct submit *submit)
         texts_done(&submit->env);
         texts_done(&submit->tags);
         texts_done(&submit->retry_on);
+        texts_done(&submit->res);
+        texts_done(&submit->require);
+        texts_done(&submit->avoid);
         texts_done(&submit->outs);
         entry_list_done(&submit->entries);
         xfree(submit->inputs);

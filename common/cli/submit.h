@@ -31,7 +31,7 @@ struct submit {
         bool is_script; /* the first word is a script */
         struct rec_job_spec spec; /* points into what follows */
         char *key;
-        struct texts args, env, tags, outs, retry_on;
+        struct texts args, env, tags, outs, retry_on, res, require, avoid;
         struct entry_list entries; /* n 0: none */
         char entries_sha256[DIGEST_HEX_BYTES + 1];
         struct submit_input *inputs;
@@ -81,6 +81,7 @@ struct submitted {
         bool existing;
         bool has_suitable;
         uint64_t suitable_workers;
+        char lack[641]; /* with none: what those that are there lack */
 };
 int submit_send(struct submit *submit, struct submitted *ret_submitted, bool *ret_unsure,
                 struct err *err) MUST_CHECK;

@@ -17,6 +17,7 @@
 #define AFTER_MAX 1024
 #define OK_CODES_MAX 256
 #define OUTS_MAX 256
+#define NEEDS_MAX 32
 
 void texts_add(struct texts *texts, const char *text)
 {
@@ -102,6 +103,43 @@ static int outs_of_spec(struct submit *submit, struct err *err)
                                submit->outs.n, OUTS_MAX);
         submit->spec.outs = submit->outs.list;
         submit->spec.n_outs = submit->outs.n;
+        return 0;
+}
+
+static int list_of_spec(struct submit *submit, const char *option, struct texts *texts, struct err *err)
+{
+        const struct opt_value *value;
+        size_t at = 0;
+
+        while ((value = opts_next(submit->opts, option, &at)))
+                texts_add(texts, value->text);
+        if (texts->n > NEEDS_MAX)
+                return err_set(err, ERR_USAGE, "--%s given %zu times, at most %d are allowed", option,
+                               texts->n, NEEDS_MAX);
+        return 0;
+}
+
+static int needs_of_spec(struct submit *submit, struct err *err)
+{
+        struct rec_job_spec *spec = &submit->spec;
+
+        if (list_of_spec(submit, "res", &submit->res, err) < 0 ||
+            list_of_spec(submit, "require", &submit->require, err) < 0 ||
+            list_of_spec(submit, "avoid", &submit->avoid, err) < 0)
+                return -1;
+        for (size_t i = 0; i < submit->res.n; i++)
+                for (size_t j = 0; j < i; j++)
+                        if (strncmp(submit->res.list[i], submit->res.list[j],
+                                    strcspn(submit->res.list[i], "=") + 1) == 0)
+                                return err_set(err, ERR_USAGE,
+                                               "--res: '%.80s' and '%.80s' are the same resource",
+                                               submit->res.list[j], submit->res.list[i]);
+        spec->res = submit->res.list;
+        spec->n_res = submit->res.n;
+        spec->require = submit->require.list;
+        spec->n_require = submit->require.n;
+        spec->avoid = submit->avoid.list;
+        spec->n_avoid = submit->avoid.n;
         return 0;
 }
 
@@ -217,6 +255,8 @@ static void numbers_of_spec(struct submit *submit)
         struct rec_job_spec *spec = &submit->spec;
 
         option_number(submit, "cpus", &spec->cpus, &spec->has_cpus);
+        option_number(submit, "mem", &spec->mem, &spec->has_mem);
+        option_number(submit, "gpus", &spec->gpus, &spec->has_gpus);
         option_number(submit, "max-running", &spec->max_running, &spec->has_max_running);
         option_number(submit, "time", &spec->time_ms, &spec->has_time_ms);
         option_number(submit, "grace", &spec->grace_ms, &spec->has_grace_ms);
@@ -250,7 +290,7 @@ int submit_options(struct submit *submit, struct err *err)
         if (check_following(submit, err) < 0 || texts_of_spec(submit, err) < 0 ||
             tags_of_spec(submit, err) < 0 || outs_of_spec(submit, err) < 0 ||
             ok_codes_of_spec(submit, err) < 0 || submit_failure(submit, err) < 0 ||
-            submit_times(submit, err) < 0)
+            submit_times(submit, err) < 0 || needs_of_spec(submit, err) < 0)
                 return -1;
         return after_of_spec(submit, err);
 }

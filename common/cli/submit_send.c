@@ -221,6 +221,8 @@ static int take_submitted(const struct msg_submitted *answer, struct submitted *
                 .has_suitable = answer->has_suitable_workers,
                 .suitable_workers = answer->suitable_workers,
         };
+        if (answer->lack)
+                snprintf(ret->lack, sizeof(ret->lack), "%s", answer->lack);
         return 0;
 }
 

@@ -1,6 +1,9 @@
 /* The options of jobsubmit. Names and meanings are INTERFACE's; what is checked without looking at anything else is
  * checked here. */
 #include "cli/submit.h"
+
+#include <string.h>
+
 #include "proto/array_text.h"
 
 static int parse_array(const struct opt *opt UNUSED, const char *text, int64_t *ret_number, struct err *err)
@@ -11,6 +14,34 @@ static int parse_array(const struct opt *opt UNUSED, const char *text, int64_t *
         array_text_done(&array);
         *ret_number = 0;
         return rc;
+}
+
+/* What names of labels and resources are made of. */
+static size_t name_bytes(const char *text)
+{
+        return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+}
+
+static int parse_label(const struct opt *opt UNUSED, const char *text, int64_t *ret_number, struct err *err)
+{
+        size_t n = name_bytes(text);
+
+        *ret_number = 0;
+        if (n == 0 || strlen(text) > 255 || (text[n] != '\0' && (text[n] != '=' || text[n + 1] == '\0')))
+                return err_set(err, ERR_USAGE, "'%.80s' is no label, nor label=value", text);
+        return 0;
+}
+
+static int parse_res(const struct opt *opt UNUSED, const char *text, int64_t *ret_number, struct err *err)
+{
+        size_t n = name_bytes(text);
+        const char *digits = text + n + 1;
+
+        *ret_number = 0;
+        if (n == 0 || n > 64 || text[n] != '=' || *digits == '\0' || strlen(digits) > 15 ||
+            digits[strspn(digits, "0123456789")] != '\0' || strspn(digits, "0") == strlen(digits))
+                return err_set(err, ERR_USAGE, "'%.80s' is not of the form name=number", text);
+        return 0;
 }
 
 static const struct opt options[] = {
@@ -76,6 +107,38 @@ static const struct opt options[] = {
           .max = 65536,
           .example = "4",
           .help = "slots that each task takes (default 1)" },
+        { .name = "mem",
+          .parse = opt_size,
+          .arg = "SIZE",
+          .min = 1,
+          .max = INT64_C(1) << 50,
+          .example = "4G",
+          .help = "memory that each task may use; more ends it as oom where the worker can enforce it" },
+        { .name = "gpus",
+          .parse = opt_count,
+          .arg = "N",
+          .min = 1,
+          .max = 64,
+          .example = "1",
+          .help = "gpus that each task has for itself; JOB_GPUS holds their numbers" },
+        { .name = "res",
+          .parse = parse_res,
+          .arg = "NAME=N",
+          .many = true,
+          .example = "licence=1",
+          .help = "so much of what workers offer with --res; may be given more than once" },
+        { .name = "require",
+          .parse = parse_label,
+          .arg = "LABEL[=V]",
+          .many = true,
+          .example = "disk=ssd",
+          .help = "only on workers with this label; may be given more than once" },
+        { .name = "avoid",
+          .parse = parse_label,
+          .arg = "LABEL[=V]",
+          .many = true,
+          .example = "zone=old",
+          .help = "not on workers with this label; may be given more than once" },
 
         { .name = "time",
           .letter = 't',

@@ -108,17 +108,17 @@ static void memory_gpus_and_other_resources_are_never_given_twice(void)
 static void labels_are_asked_for_and_avoided(void)
 {
         struct scene *s = scene_new();
-        struct rec_job_spec ssd = scene_spec(), any = scene_spec(), not = scene_spec();
+        struct rec_job_spec ssd = scene_spec(), any = scene_spec(), without = scene_spec();
         const char *with[] = { "disk=ssd" }, *name[] = { "disk" };
         uint64_t jobs[3];
 
         ssd.require = with;
         any.require = name;
-        not .avoid = with;
-        ssd.n_require = any.n_require = not .n_avoid = 1;
+        without.avoid = with;
+        ssd.n_require = any.n_require = without.n_avoid = 1;
         jobs[0] = submit_n(s, ALICE, 2, ssd);
         jobs[1] = submit_n(s, ALICE, 2, any);
-        jobs[2] = submit_n(s, ALICE, 2, not );
+        jobs[2] = submit_n(s, ALICE, 2, without);
         come(s, 0, &(struct offer){ .slots = 9 });
         CU_ASSERT_EQUAL(granted(s, jobs[0]) + granted(s, jobs[1]), 0);
         CU_ASSERT_EQUAL(granted(s, jobs[2]), 2);

@@ -339,8 +339,6 @@ static void a_wrong_line_in_a_script_is_named(void)
 
 static void what_is_not_there_yet_is_refused_by_name(void)
 {
-        REFUSES(ERR_USAGE, "unknown option --gpus", "--gpus", "1", "x");
-        REFUSES(ERR_USAGE, "unknown option --mem", "--mem", "1G", "x");
         REFUSES(ERR_USAGE, "unknown option -f", "-f", "graph.json");
         REFUSES(ERR_USAGE, "unknown option --secret", "--secret", "x", "y");
 }
@@ -354,6 +352,12 @@ static void values_outside_their_limits_are_refused(void)
         REFUSES(ERR_USAGE, "at most 255", "-n", long_name, "x");
         xfree(long_name);
         REFUSES(ERR_USAGE, "--cpus", "-c", "0", "x");
+        REFUSES(ERR_USAGE, "--mem", "--mem", "4Q", "x");
+        REFUSES(ERR_USAGE, "--gpus", "--gpus", "65", "x");
+        REFUSES(ERR_USAGE, "is not of the form name=number", "--res", "licence", "x");
+        REFUSES(ERR_USAGE, "are the same resource", "--res", "a=1", "--res", "a=2", "x");
+        REFUSES(ERR_USAGE, "is no label", "--require", "=x", "x");
+        REFUSES(ERR_USAGE, "is no label", "--avoid", "a=", "x");
         REFUSES(ERR_USAGE, "--priority", "-p", "101", "x");
         REFUSES(ERR_USAGE, "--time", "-t", "soon", "x");
         REFUSES(ERR_USAGE, "--queue: 'a b' is no name", "--queue", "a b", "x");
