@@ -57,7 +57,8 @@ void submit_done(struct submit *submit);
 /* Parts of submit_build. */
 int submit_options(struct submit *submit, struct err *err) MUST_CHECK; /* submit_options.c */
 int submit_failure(struct submit *submit, struct err *err) MUST_CHECK; /* submit_failure.c */
-opt_parse_fn submit_parse_retry_on, submit_parse_backoff, submit_parse_max_fails, submit_parse_warn;
+opt_parse_fn submit_parse_retry_on, submit_parse_backoff, submit_parse_max_fails, submit_parse_warn,
+        submit_parse_mem;
 int submit_times(struct submit *submit, struct err *err) MUST_CHECK; /* submit_times.c */
 opt_parse_fn submit_parse_when;
 int submit_words(struct submit *submit, struct err *err) MUST_CHECK; /* submit_words.c */

@@ -1,4 +1,4 @@
-/* What becomes of tasks that fail or run too long: --retry-on, --backoff, --max-fails, --warn. Each text is checked while the command
+/* What becomes of tasks that fail or run too long: --retry-on, --backoff, --max-fails, --warn, and --mem that grows. Each text is checked while the command
  * line is parsed, so that a wrong one is named with its option, and read again here. */
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "proto/retry_word.h"
 
 #define RETRY_ON_MAX 64 /* words; of messages.def */
+#define MEM_MAX (UINT64_C(1) << 50) /* the same */
 #define BACKOFF_MS_MAX INT64_C(2592000000) /* the same: 30 days */
 
 /* 0 … max in digits, and the end; -1: something else. */
@@ -295,10 +296,91 @@ static int warn_of_spec(struct submit *submit, struct err *err)
         return 0;
 }
 
+/* --- --mem ----------------------------------------------------------------------------------------------------- */
+struct mem {
+        uint64_t bytes, max;
+        int64_t factor; /* in thousandths; 0: none */
+};
+
+static int read_mem_part(const char *part, bool first, struct mem *mem, struct err *err)
+{
+        uint64_t *bytes = first ? &mem->bytes : &mem->max;
+
+        if (!first && *part == 'x' && mem->factor == 0) {
+                mem->factor = read_factor(part + 1);
+                return mem->factor < 0 ? err_set(err, ERR_USAGE, "'%.80s' is no factor x1 … x100", part) : 0;
+        }
+        if (!first && (strncmp(part, "max=", 4) != 0 || mem->max != 0))
+                return err_set(err, ERR_USAGE,
+                               "'%.80s' is neither a factor (x2) nor a limit (max=32G), or comes twice",
+                               part);
+        if (size_parse(first ? part : part + 4, bytes, err) < 0) {
+                if (err)
+                        err->code = ERR_USAGE;
+                return -1;
+        }
+        if (*bytes < 1 || *bytes > MEM_MAX)
+                return err_set(err, ERR_USAGE, "'%.80s' is not within 1 byte … 1024T", part);
+        return 0;
+}
+
+/* SIZE[,xFACTOR[,max=SIZE]] */
+static int read_mem(const char *text, struct mem *ret, struct err *err)
+{
+        *ret = (struct mem){ 0 };
+        for (const char *p = text;; p++) {
+                size_t n = strcspn(p, ",");
+                CLEANUP_WITH(xfree) char *part = xstrndup(p, n);
+
+                if (read_mem_part(part, p == text, ret, err) < 0)
+                        return err_wrap(err, "'%.80s'", text);
+                p += n;
+                if (!*p)
+                        break;
+        }
+        if (ret->max != 0 && ret->factor == 0)
+                return err_set(err, ERR_USAGE, "'%.80s': a limit goes with a factor", text);
+        if (ret->max != 0 && ret->max < ret->bytes)
+                return err_set(err, ERR_USAGE, "'%.80s': the limit is less than the first size", text);
+        return 0;
+}
+
+int submit_parse_mem(const struct opt *opt UNUSED, const char *text, int64_t *ret_number, struct err *err)
+{
+        struct mem mem;
+
+        if (read_mem(text, &mem, err) < 0)
+                return -1;
+        *ret_number = (int64_t)mem.bytes;
+        return 0;
+}
+
+static int mem_of_spec(struct submit *submit, struct err *err)
+{
+        struct rec_job_spec *spec = &submit->spec;
+        const char *text = opts_text(submit->opts, "mem");
+        struct mem mem;
+
+        if (!text)
+                return 0;
+        if (read_mem(text, &mem, err) < 0)
+                return -1;
+        spec->mem = mem.bytes;
+        spec->mem_factor = (uint64_t)mem.factor;
+        spec->has_mem_factor = mem.factor != 0;
+        spec->mem_max = mem.max;
+        spec->has_mem = true;
+        spec->has_mem_max = mem.max != 0;
+        if (mem.factor != 0 && !spec->retries)
+                cli_note(submit->cli,
+                         "--mem with a factor needs --retries; example: --retries 3 --mem 4G,x2");
+        return 0;
+}
+
 int submit_failure(struct submit *submit, struct err *err)
 {
         if (retry_on_of_spec(submit, err) < 0 || backoff_of_spec(submit, err) < 0 ||
-            max_fails_of_spec(submit, err) < 0)
+            max_fails_of_spec(submit, err) < 0 || mem_of_spec(submit, err) < 0)
                 return -1;
         return warn_of_spec(submit, err);
 }

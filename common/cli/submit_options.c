@@ -255,7 +255,6 @@ static void numbers_of_spec(struct submit *submit)
         struct rec_job_spec *spec = &submit->spec;
 
         option_number(submit, "cpus", &spec->cpus, &spec->has_cpus);
-        option_number(submit, "mem", &spec->mem, &spec->has_mem);
         option_number(submit, "gpus", &spec->gpus, &spec->has_gpus);
         option_number(submit, "max-running", &spec->max_running, &spec->has_max_running);
         option_number(submit, "time", &spec->time_ms, &spec->has_time_ms);

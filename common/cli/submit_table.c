@@ -108,12 +108,12 @@ static const struct opt options[] = {
           .example = "4",
           .help = "slots that each task takes (default 1)" },
         { .name = "mem",
-          .parse = opt_size,
-          .arg = "SIZE",
-          .min = 1,
-          .max = INT64_C(1) << 50,
-          .example = "4G",
-          .help = "memory that each task may use; more ends it as oom where the worker can enforce it" },
+          .parse = submit_parse_mem,
+          .arg = "SIZE[,xF[,max=SIZE]]",
+          .example = "4G,x2,max=32G",
+          .help = "memory that each task may use; more ends it as oom where the worker can enforce it; F "
+                  "times "
+                  "more, up to max, for the attempt after that" },
         { .name = "gpus",
           .parse = opt_count,
           .arg = "N",

@@ -108,7 +108,7 @@ static bool alike(const struct replay_tasks *a, const struct replay_tasks *b)
 {
         return a->status == b->status && a->reason == b->reason && a->attempt == b->attempt &&
                a->tries == b->tries && a->crashes == b->crashes && a->worker.n == b->worker.n &&
-               a->nonce == b->nonce && a->started_us == b->started_us;
+               a->nonce == b->nonce && a->started_us == b->started_us && a->ooms == b->ooms;
 }
 
 static void gather_end(struct gather *gather)
@@ -142,6 +142,7 @@ static struct replay_tasks row_of(const struct db_rows *rows, struct job_id job)
                 .worker.n = (uint32_t)db_u64(rows, 6),
                 .nonce = db_u64(rows, 7),
                 .started_us = db_i64(rows, 8),
+                .ooms = (uint32_t)db_u64(rows, 9),
         };
 }
 

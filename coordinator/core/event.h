@@ -40,6 +40,7 @@ struct replay_tasks { /* tasks alike, in one row group */
         enum task_status status;
         enum task_reason reason;
         uint32_t attempt, tries, crashes;
+        uint32_t ooms; /* earlier attempts that ran out of memory */
         struct principal_id worker;
         uint64_t nonce;
         int64_t started_us;

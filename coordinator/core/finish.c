@@ -13,6 +13,7 @@
 #include "core/end_times.h"
 #include "core/job.h"
 #include "core/lease.h"
+#include "core/memory.h"
 #include "core/pending.h"
 #include "core/queue.h"
 #include "core/report.h"
@@ -246,7 +247,12 @@ static void end_again(struct core *core, struct lease *lease, const struct rec_t
             (ran || group->started > 0 || counts.attempt > 0 || lease->epoch != core->settings.epoch))
                 tasks_write_state(core, job, &group->which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                   NULL);
-        tasks_again(core, lease->lot, &group->which, &counts, ran);
+        if (outcome->status == TASK_STATUS_OOM && ran && job->spec->spec.has_mem_factor) {
+                memory_ran_out(core, job, &group->which);
+                tasks_again_home(core, job, &group->which, &counts, ran);
+        } else {
+                tasks_again(core, lease->lot, &group->which, &counts, ran);
+        }
         if (!ran)
                 when_abort_late(core, job, &group->which, &counts);
         if (waits)

@@ -214,6 +214,7 @@ void job_free(struct core *core, struct job *job)
         spans_done(&job->adopted);
         spans_done(&job->round);
         spans_done(&job->gone);
+        spans_done(&job->bigger);
         spans_done(&job->parked);
         spans_done(&job->ripe);
         spans_done(&job->sweep);

@@ -55,8 +55,12 @@ struct lot *lot_get(struct core *core, struct job *job, struct needs *needs)
 
 struct lot *lot_of(struct job *job, uint32_t position)
 {
-        (void)position;
-        return &job->plain;
+        const struct span *bigger = spans_find(&job->bigger, position);
+        struct lot *lot = &job->plain;
+
+        if (bigger && bigger->note > 0)
+                DL_SEARCH_SCALAR(job->lots, lot, no, bigger->note);
+        return lot;
 }
 
 void lots_again_add(struct job *job, struct lot *lot, struct spans *from)

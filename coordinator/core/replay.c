@@ -13,6 +13,7 @@
 #include "core/comeback.h"
 #include "core/deps.h"
 #include "core/job.h"
+#include "core/memory.h"
 #include "core/park.h"
 #include "core/queue.h"
 #include "core/spec.h"
@@ -105,6 +106,7 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
         index_spans(&job->indexes, &tasks->indexes, 1, &named);
         if (job->cursor > 0)
                 spans_take(&named, 0, job->cursor - 1, &below);
+        memory_replayed(core, job, &below, tasks->ooms);
         if (tasks->status == TASK_STATUS_WAITING && !backoff_is_over(core, tasks)) {
                 bool dependency = tasks->reason == TASK_REASON_DEPENDENCY;
 

@@ -12,6 +12,7 @@
 #include "core/comeback.h"
 #include "core/deps.h"
 #include "core/job.h"
+#include "core/memory.h"
 #include "core/queue.h"
 #include "core/sweep.h"
 #include "core/when.h"
@@ -166,6 +167,8 @@ static uint64_t begin(struct core *core, struct job *job, const struct msg_retry
 
                         spans_add(&job->round, span);
                 }
+                memory_replayed(core, job, &chosen,
+                                round->tasks[i].ooms + (round->tasks[i].status == TASK_STATUS_OOM));
                 job_move(core, job, round->tasks[i].status, TRIGGER_ROUND, TASK_STATUS_QUEUED, chosen.count);
                 spans_done(&chosen);
         }

@@ -102,6 +102,10 @@ static int check_failure(const struct rec_job_spec *spec, struct err *err)
         if ((spec->has_at_us && spec->has_at_delay_ms) ||
             (spec->has_start_by_us && spec->has_start_by_delay_ms))
                 return err_set(err, ERR_BAD_FIELD, "a time and a delay exclude each other");
+        if ((spec->has_mem_factor || spec->has_mem_max) && (!spec->has_mem || !spec->has_mem_factor))
+                return err_set(err, ERR_BAD_FIELD, "mem_factor goes with mem, and mem_max with both");
+        if (spec->has_mem_max && spec->mem_max < spec->mem)
+                return err_set(err, ERR_BAD_FIELD, "mem_max: less than mem");
         if (spec->has_max_fails && spec->has_max_fails_percent)
                 return err_set(err, ERR_BAD_FIELD, "max_fails and max_fails_percent exclude each other");
         if (spec->has_warn_signal != spec->has_warn_ms || (spec->has_warn_signal && !spec->has_time_ms))

@@ -198,6 +198,7 @@ struct job {
         bool late; /* start_by has passed */
         size_t at_place, late_place; /* in core.ats, core.start_bys */
         struct backoff *backoffs; /* waits between attempts */
+        struct spans bigger; /* need more memory than the description says (memory.h) */
 
         struct dependency *waits; /* array of spec.n_after */
         unsigned n_waits; /* not met yet */

@@ -36,9 +36,13 @@ SELECT j.owner, s.key_hash, s.digest, j.tasks, j.chunks, j.loading, j.submitted_
 FROM Jobs j JOIN Submissions s ON s.job_id = j.job_id WHERE j.job_id = :job
 
 -- name: replay_tasks
-SELECT task_index, status, reason, attempt, tries, crashes, worker, nonce, started_us FROM Tasks
+SELECT task_index, status, reason, attempt, tries, crashes, worker, nonce, started_us,
+  IF(attempt > 0, (SELECT COUNT(*) FROM Attempts a WHERE a.job_id = t.job_id AND a.task_index = t.task_index AND a.status = 8), 0)
+FROM Tasks t
 WHERE job_id = :job AND task_index BETWEEN :lo AND :hi AND status < 5 ORDER BY task_index
 
 -- name: round_tasks
-SELECT task_index, status, reason, attempt, tries, crashes, worker, nonce, started_us FROM Tasks
+SELECT task_index, status, reason, attempt, tries, crashes, worker, nonce, started_us,
+  IF(attempt > 0, (SELECT COUNT(*) FROM Attempts a WHERE a.job_id = t.job_id AND a.task_index = t.task_index AND a.status = 8), 0)
+FROM Tasks t
 WHERE job_id = :job AND task_index BETWEEN :lo AND :hi AND status > 5 ORDER BY task_index

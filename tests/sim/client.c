@@ -128,6 +128,11 @@ static void needs(struct sim *sim, struct rec_job_spec *spec)
         if (sim_below(sim, 6) == 0) {
                 spec->mem = 1 + sim_below(sim, 8);
                 spec->has_mem = true;
+                if (sim_chance(sim, 50)) {
+                        spec->mem_factor = 1000 + sim_below(sim, 1000);
+                        spec->mem_max = MIN(spec->mem + 1, UINT64_C(8));
+                        spec->has_mem_factor = spec->has_mem_max = true;
+                }
         }
         if (sim_below(sim, 8) == 0) {
                 spec->gpus = 1 + sim_below(sim, 2);

@@ -226,6 +226,7 @@ static void attempt(struct sim *sim, const struct store_attempt *new)
                 sim_fail(sim, "attempt %u of task %llu.%llu twice", new->attempt, (ull)job->id,
                          (ull) new->index);
         HASH_ADD(hh, job->attempts, key, sizeof(row->key), row);
+        row_get(sim, job, new->index)->ooms += new->status == TASK_STATUS_OOM;
 }
 
 static void new_round(struct sim *sim, const struct store_round *round)
@@ -236,7 +237,9 @@ static void new_round(struct sim *sim, const struct store_round *round)
                 for (uint64_t i = round->indexes[r].lo; i <= round->indexes[r].hi; i++) {
                         struct sim_row *row = row_get(sim, job, i);
                         uint32_t number = row->now.attempt;
-                        struct store_attempt old = { .job = round->job, .index = i, .attempt = number };
+                        struct store_attempt old = {
+                                .job = round->job, .index = i, .attempt = number, .status = row->now.status
+                        };
                         uint64_t key = i << 16 | number;
                         struct sim_attempt *known;
 
@@ -575,7 +578,7 @@ static bool alike(const struct sim_row *a, const struct sim_row *b)
 
         return x->status == y->status && x->reason == y->reason && x->attempt == y->attempt &&
                x->tries == y->tries && x->crashes == y->crashes && x->worker.n == y->worker.n &&
-               x->nonce == y->nonce && x->started_us == y->started_us;
+               x->nonce == y->nonce && x->started_us == y->started_us && a->ooms == b->ooms;
 }
 
 static void fill_tasks(const struct sim_job *job, const struct sim_row *row, uint64_t lo, uint64_t hi,
@@ -588,6 +591,7 @@ static void fill_tasks(const struct sim_job *job, const struct sim_row *row, uin
                                       .attempt = row->now.attempt,
                                       .tries = row->now.tries,
                                       .crashes = row->now.crashes,
+                                      .ooms = row->ooms,
                                       .worker = row->now.worker,
                                       .nonce = row->now.nonce,
                                       .started_us = row->now.started_us };

@@ -89,6 +89,20 @@ submitted "one that does not care" 124 -t 1s --warn USR2@0.6s --grace 0.2s -- ba
 equal "was warned once" "$(jobctl logs "$out")" warned
 equal "and ends timeout" "$(ask "SELECT CONCAT(status, ' ', reason, ' ', exit_signal) FROM v_tasks WHERE job_id=$out")" "timeout time-limit 9"
 
+# --- more memory after oom, where the machine can say that memory was the cause
+memory='a = bytearray(150 << 20); import os; print(os.environ["JOB_MEM"])'
+run jobctl worker show w1
+if [[ $out =~ mem-cgroup ]]; then
+        submitted "a task that needs more memory than it said" 0 --retries 3 --mem 64M,x2,max=1G -- /usr/bin/python3 -c "$memory"
+        equal "gets twice as much after each attempt that ran out" "$(attempts "$out")" "1/oom/oom 2/oom/oom 3/succeeded "
+        equal "and knows it" "$(jobctl logs "$out")" $((256 << 20))
+        submitted "without a factor" 137 --retries 1 --mem 64M -- /usr/bin/python3 -c "$memory"
+        equal "it gets what it had" "$(attempts "$out")" "1/oom/oom 2/oom/oom "
+else
+        submitted "where only addresses are limited" 0 --retries 3 --mem 1G,x2 -- /usr/bin/python3 -c "$memory"
+        equal "a task has what it said" "$(jobctl logs "$out")" $((1 << 30))
+fi
+
 # --- too many failures
 statuses() { ask "SELECT CONCAT(COUNT(*), ' ', status, ' ', COALESCE(reason, '-')) FROM v_tasks WHERE job_id=$1 GROUP BY status, reason ORDER BY status, reason" | tr '\n' ,; }
 # shellcheck disable=SC2016
@@ -144,6 +158,10 @@ done <<'END'
 --grace soon
 --retries 1001
 --crash-limit 0
+--mem 4G,2
+--mem 4G,max=8G
+--mem 4G,x2,max=2G
+--mem x2
 --backoff 5s,y2
 --backoff x2
 --backoff 5s,x0.5

@@ -21,12 +21,14 @@ enum { ALICE = 1, BOB = 2, OSCAR = 3 };
 struct scene_row {
         uint64_t job, index;
         struct store_task_state now;
+        uint32_t ooms; /* earlier attempts that ended oom */
         uint64_t end_nonce;
         bool final;
 };
 struct scene_grant { /* as a worker was told */
         unsigned worker;
         uint64_t job, lo, hi, attempt, nonce, epoch;
+        uint64_t mem; /* 0: as the description says */
         char entry[64]; /* the first of it */
 };
 struct scene {
@@ -301,6 +303,8 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
         }
         if (op->kind == STORE_ATTEMPT && s->n_attempts < ARRAY_LEN(s->attempts))
                 s->attempts[s->n_attempts] = op->u.attempt;
+        if (op->kind == STORE_ATTEMPT && op->u.attempt.status == TASK_STATUS_OOM)
+                scene_row(s, op->u.attempt.job.n, op->u.attempt.index)->ooms++;
         s->n_attempts += op->kind == STORE_ATTEMPT;
         s->n_data += op->kind == STORE_DATA;
         s->n_visible += op->kind == STORE_VISIBLE;
@@ -324,7 +328,8 @@ static inline void scene_hear_run(struct scene *s, unsigned worker, const struct
                                                       .hi = grant->ranges[r].hi,
                                                       .attempt = grant->attempt,
                                                       .nonce = grant->nonce,
-                                                      .epoch = run->epoch };
+                                                      .epoch = run->epoch,
+                                                      .mem = grant->has_mem ? grant->mem : 0 };
                         if (grant->n_entries > 0)
                                 strncpy(told->entry, grant->entries[0], sizeof(told->entry) - 1);
                 }
@@ -567,6 +572,7 @@ static inline void scene_replay_jobs(struct scene *s)
                                                                .attempt = row->now.attempt,
                                                                .tries = row->now.tries,
                                                                .crashes = row->now.crashes,
+                                                               .ooms = row->ooms,
                                                                .worker = row->now.worker,
                                                                .nonce = row->now.nonce,
                                                                .started_us = row->now.started_us };
@@ -771,7 +777,8 @@ static inline void scene_read_round(struct scene *s, uint64_t job)
                                                                 .indexes = { row->index, row->index },
                                                                 .status = row->now.status,
                                                                 .reason = row->now.reason,
-                                                                .attempt = row->now.attempt };
+                                                                .attempt = row->now.attempt,
+                                                                .ooms = row->ooms };
         }
         round.tasks = tasks;
         event.u.round = &round;

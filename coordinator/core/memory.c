@@ -1,0 +1,79 @@
+/* How often a task ran out of memory is not a column: its attempts that ended oom are rows of Attempts, and a restart counts
+ * them. In memory such tasks lie in job.bigger (note: number of their lot; attempt: how often), all others are nothing. */
+#include "core/memory.h"
+
+#include "core/lot.h"
+
+#define FACTOR_ONE 1000 /* mem_factor is in thousandths */
+#define MOST_BYTES (UINT64_C(1) << 50) /* where mem_max says nothing; of messages.def */
+
+uint64_t memory_bytes(const struct rec_job_spec *spec, uint32_t ooms)
+{
+        uint64_t most = spec->has_mem_max ? spec->mem_max : MOST_BYTES;
+        uint64_t bytes = spec->mem;
+
+        for (uint32_t k = 0; k < ooms && bytes < most && spec->has_mem_factor; k++)
+                bytes = bytes / FACTOR_ONE * spec->mem_factor +
+                        bytes % FACTOR_ONE * spec->mem_factor / FACTOR_ONE;
+        return MIN(bytes, most);
+}
+
+static struct lot *lot_with(struct core *core, struct job *job, uint64_t bytes)
+{
+        const struct needs *said = job->plain.needs;
+        struct needs like = {
+                .type = said->type,
+                .cpus = said->cpus,
+                .gpus = said->gpus,
+                .mem_bytes = bytes,
+                .res = said->res,
+                .n_res = said->n_res,
+                .require = said->require,
+                .n_require = said->n_require,
+                .avoid = said->avoid,
+                .n_avoid = said->n_avoid,
+        };
+        struct needs *needs = needs_get(core, &like);
+        struct lot *lot = lot_get(core, job, needs);
+
+        needs_unref(core, needs);
+        return lot;
+}
+
+static void set(struct core *core, struct job *job, uint32_t lo, uint32_t hi, uint32_t ooms)
+{
+        const struct lot *lot = lot_with(core, job, memory_bytes(&job->spec->spec, ooms));
+        struct spans before = { 0 };
+
+        spans_take(&job->bigger, lo, hi, &before);
+        spans_done(&before);
+        spans_add(&job->bigger, (struct span){ .lo = lo,
+                                               .hi = hi,
+                                               .note = lot->no,
+                                               .attempt = (uint16_t)MIN(ooms, (uint32_t)UINT16_MAX) });
+}
+
+void memory_ran_out(struct core *core, struct job *job, const struct spans *which)
+{
+        for (size_t i = which->head; i < which->n && job->spec->spec.has_mem_factor; i++) {
+                uint32_t at = which->list[i].lo;
+
+                while (at <= which->list[i].hi) {
+                        const struct span *run = spans_find(&job->bigger, at);
+                        uint32_t ooms = run ? run->attempt : 0;
+                        uint32_t hi =
+                                MIN(which->list[i].hi, run ? run->hi : spans_next(&job->bigger, at) - 1);
+
+                        set(core, job, at, hi, ooms + 1);
+                        at = hi + 1;
+                }
+        }
+}
+
+void memory_replayed(struct core *core, struct job *job, const struct spans *which, uint32_t ooms)
+{
+        if (ooms == 0 || !job->spec->spec.has_mem_factor)
+                return;
+        for (size_t i = which->head; i < which->n; i++)
+                set(core, job, which->list[i].lo, which->list[i].hi, ooms);
+}
