@@ -1,8 +1,5 @@
 /* Waiting. One job after the other: all of them must end, so the order does not matter, and a job that ended meanwhile
- * answers at once.
- *
- * Output is fetched over a second connection, so that the subscription's messages are never in the way of the output's
- * and none is missed. */
+ * answers at once. Output comes over a second connection: follow_output.c. */
 #include "cli/follow.h"
 
 #include <inttypes.h>
@@ -15,112 +12,18 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/xalloc.h"
+#include "cli/follow_output.h"
 #include "cli/listing.h"
 #include "cli/progress.h"
 
-#define INDEX_MAX 2147483647
 #define ASK_AGAIN_MS 500 /* rare, and short for a person */
-
-struct printed { /* a job's tasks whose output was begun */
-        struct logs_task *tasks;
-        size_t n, cap;
-        uint64_t low; /* output of all tasks below is printed */
-};
 
 struct waiting {
         const struct follow *follow;
         int64_t deadline_us; /* 0: none */
-        struct cli output; /* the second connection */
-        struct logs logs;
-        struct printed printed;
+        struct follow_output *output; /* NULL: none is wanted */
         struct progress progress;
 };
-
-/* --- output ---------------------------------------------------------------------------------------------------- */
-static struct logs_task *printed_task(struct printed *printed, uint64_t job, uint64_t index)
-{
-        for (size_t i = 0; i < printed->n; i++)
-                if (printed->tasks[i].index == index)
-                        return &printed->tasks[i];
-        GROW(printed->tasks, printed->cap, printed->n + 1);
-        printed->tasks[printed->n] = (struct logs_task){ .job = job, .index = index };
-        return &printed->tasks[printed->n++];
-}
-
-/* Forget tasks at the front that are through, so that neither the list nor the next listing grows. */
-static void printed_advance(struct printed *printed, uint64_t index, bool through)
-{
-        if (!through || index != printed->low)
-                return;
-        printed->low = index + 1;
-        for (size_t i = 0; i < printed->n; i++)
-                if (printed->tasks[i].index == index) {
-                        printed->tasks[i] = printed->tasks[--printed->n];
-                        return;
-                }
-}
-
-static bool is_final_word(const struct cell *cell)
-{
-        char word[32];
-        int status;
-
-        snprintf(word, sizeof(word), "%.*s", (int)MIN(cell->n, sizeof(word) - 1), cell->n ? cell->text : "");
-        status = task_status_from_word(word);
-        return status >= 0 && task_status_is_final((enum task_status)status);
-}
-
-/* Print what there is of all tasks that have started. */
-static int print_output(struct waiting *waiting, const struct target *target, struct err *err)
-{
-        static const char *const started[] = { "running", "succeeded", "failed",    "timeout",
-                                               "oom",     "lost",      "cancelled", "aborted" };
-        struct cli *cli = &waiting->output;
-        CLEANUP_LISTING struct listing listing = listing_of(waiting->follow->cli, LIST_KIND_TASKS);
-        struct range rest = { .lo = waiting->printed.low, .hi = INDEX_MAX };
-        struct msg_list *list = &listing.request.u.list;
-        int more;
-
-        listing.cli = cli;
-        list->job = target->job;
-        list->has_job = true;
-        list->statuses = (const char **)started;
-        list->n_statuses = ARRAY_LEN(started);
-        list->ranges = target->ranges ? (struct range *)target->ranges : &rest;
-        list->n_ranges = target->ranges ? target->n_ranges : 1;
-        while ((more = listing_next(&listing, err)) > 0) {
-                const struct cell *status;
-                struct logs_task *task;
-                uint64_t index;
-
-                if (listing_u64(&listing, "task_index", &index, err) < 0 ||
-                    listing_cell(&listing, "status", &status, err) < 0)
-                        return -1;
-                if (index < waiting->printed.low)
-                        continue;
-                task = printed_task(&waiting->printed, target->job, index);
-                if (!task->final && logs_pull(&waiting->logs, task, err) < 0)
-                        return -1;
-                printed_advance(&waiting->printed, index, task->final && is_final_word(status));
-        }
-        fflush(stdout);
-        return more;
-}
-
-static int open_output(struct waiting *waiting, struct err *err)
-{
-        const struct cli *cli = waiting->follow->cli;
-
-        waiting->output = *cli;
-        waiting->output.profile = NULL;
-        waiting->output.client = NULL;
-        waiting->logs = *waiting->follow->logs;
-        waiting->logs.cli = &waiting->output;
-        if (cli_connect(&waiting->output, err) < 0)
-                return -1;
-        client_set_patience(waiting->output.client, -1);
-        return 0;
-}
 
 /* --- events ---------------------------------------------------------------------------------------------------- */
 static int time_left(const struct waiting *waiting)
@@ -184,6 +87,15 @@ static bool may_ask_again(const struct waiting *waiting, const struct err *err)
         return !interrupted();
 }
 
+/* What was recorded before this subscription began is told by nobody: it is looked for. So is the output of a job that
+ * was over when it was asked for. */
+static int print_output(struct waiting *waiting, const struct msg_event *event, bool all, struct err *err)
+{
+        if (all)
+                return follow_output_all(waiting->output, err);
+        return follow_output_some(waiting->output, event->outputs, event->n_outputs, err);
+}
+
 /* Until the event that says done, which the caller frees. */
 static struct msg *wait_one(struct waiting *waiting, const struct target *target, struct err *err)
 {
@@ -208,9 +120,7 @@ static struct msg *wait_one(struct waiting *waiting, const struct target *target
                 if (waiting->follow->progress && msg->u.event.counts)
                         progress_show(&waiting->progress, target->job, msg->u.event.counts,
                                       msg->u.event.done);
-                /* What was recorded before this subscription began is told by nobody: it is looked for. */
-                if (waiting->follow->logs && (!begun || again || msg->u.event.output || msg->u.event.done) &&
-                    print_output(waiting, target, err) < 0)
+                if (waiting->output && print_output(waiting, &msg->u.event, !begun || again, err) < 0)
                         return NULL;
                 begun = true;
                 if (msg->u.event.done)
@@ -263,8 +173,8 @@ static int wait_all(struct waiting *waiting, const struct targets *targets, int 
                 CLEANUP_WITH(msg_free) struct msg *done = NULL;
                 int code = 1;
 
-                waiting->printed.low = 0;
-                waiting->printed.n = 0;
+                if (waiting->output)
+                        follow_output_begin(waiting->output, &targets->list[i]);
                 done = wait_one(waiting, &targets->list[i], err);
                 if (!done || how_it_ended(waiting, &targets->list[i], &done->u.event, &code, err) < 0)
                         return -1;
@@ -286,7 +196,7 @@ static void say_not_all(const struct cli *cli, const struct targets *targets)
 int follow_targets(const struct follow *follow, const struct targets *targets, int *ret_code, struct err *err)
 {
         struct waiting waiting = { .follow = follow };
-        int rc;
+        int rc = 0;
 
         interrupt_catch();
         if (follow->timeout_ms)
@@ -295,14 +205,16 @@ int follow_targets(const struct follow *follow, const struct targets *targets, i
                 return -1;
         client_set_patience(follow->cli->client, -1);
         progress_init(&waiting.progress, follow->cli);
-        rc = follow->logs ? open_output(&waiting, err) : 0;
+        if (follow->logs) {
+                waiting.output = follow_output_new(follow->cli, follow->logs, err);
+                rc = waiting.output ? 0 : -1;
+        }
         if (rc == 0)
                 rc = wait_all(&waiting, targets, ret_code, err);
         progress_end(&waiting.progress);
         if (rc == 0 && *ret_code != 0)
                 say_not_all(follow->cli, targets);
-        cli_done(&waiting.output);
-        xfree(waiting.printed.tasks);
+        follow_output_free(waiting.output);
         return rc;
 }
 

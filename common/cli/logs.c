@@ -102,6 +102,20 @@ static int print_chunk(const struct logs *logs, struct logs_task *task, const st
         return print_bytes(logs, task, stream, msg->body, msg->body_bytes, err);
 }
 
+int logs_print(const struct logs *logs, struct logs_task *task, const struct msg *msg, struct err *err)
+{
+        const struct msg_chunk *chunk = &msg->u.chunk;
+
+        if (chunk->has_attempt && chunk->attempt != task->attempt) {
+                task->attempt = chunk->attempt;
+                task->next = 0;
+        }
+        if (chunk->seq < task->next) /* sent again after a reconnect */
+                return 0;
+        task->next = chunk->seq + 1;
+        return print_chunk(logs, task, msg, NULL, err);
+}
+
 static struct msg ask(const struct logs *logs, const struct logs_task *task)
 {
         struct msg request = { .kind = MSG_logs };

@@ -23,6 +23,9 @@ struct logs_task { /* how far one task's output was printed; starts with job and
         bool in_line; /* the last line printed has not ended */
 };
 
+/* Print one chunk of a task, unless it was printed before. */
+int logs_print(const struct logs *logs, struct logs_task *task, const struct msg *msg,
+               struct err *err) MUST_CHECK;
 /* Print what was recorded since the last call. */
 int logs_pull(const struct logs *logs, struct logs_task *task, struct err *err) MUST_CHECK;
 

@@ -186,6 +186,8 @@ static int answer_once(struct reader_hand *hand, const struct read_request *read
                 return reader_list(hand, read, err);
         case MSG_logs:
                 return reader_logs(hand, read, err);
+        case MSG_tail:
+                return reader_tail(hand, read, err);
         case MSG_get:
                 return reader_get(hand, read, err);
         case MSG_fetch:

@@ -1,4 +1,4 @@
-/* Recorded bytes: output, files, inputs, entries. And two questions about a whole job: a watch on one that is no
+/* Recorded bytes: files, inputs, entries. And two questions about a whole job: a watch on one that is no
  * longer in memory, and what a retry has to know. */
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +7,6 @@
 #include "adapters/store_internal.h"
 #include "adapters/store_tasks_read.h"
 #include "base/xalloc.h"
-
-#define LOGS_CHUNKS 8 /* when the request does not say */
 
 int reader_not_found(struct err *err)
 {
@@ -76,134 +74,6 @@ int reader_fetch(struct reader_hand *hand, const struct read_request *read, stru
                                                          .final = last,
                                                          .has_final = last };
         reader_emit(hand, read, &answer, plain.bytes, plain.n);
-        return 0;
-}
-
-/* ------------------------------------------------------------------ output */
-struct logs { /* where the wanted output stands */
-        uint64_t attempt;
-        uint32_t owner;
-        bool ended; /* it cannot grow any more */
-        struct data_key key;
-};
-
-static int row_to_come(struct reader_hand *hand, const struct read_request *read, uint64_t *ret_n,
-                       struct err *err)
-{
-        CLEANUP_DB_ARGS struct db_args args = { 0 };
-
-        db_args_init(&args, "who:u job:u");
-        db_put_u64(&args, read->who.n);
-        db_put_u64(&args, read->msg->u.logs.job);
-        return db_number(hand->db, "logs_row_to_come", &args, ret_n, err);
-}
-
-/* 1: there is such a task; 0: its row is still to be made. */
-static int find_logs(struct reader_hand *hand, const struct read_request *read, struct logs *logs,
-                     struct err *err)
-{
-        const struct msg_logs *wanted = &read->msg->u.logs;
-        CLEANUP_DB_ARGS struct db_args args = { 0 };
-        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
-        uint64_t to_come = 0;
-        size_t n;
-        const char *wrapped;
-        int more;
-
-        db_args_init(&args, "who:u job:u index:u attempt:u");
-        db_put_u64(&args, read->who.n);
-        db_put_u64(&args, wanted->job);
-        db_put_u64(&args, wanted->index);
-        db_put_u64(&args, wanted->has_attempt ? wanted->attempt : 0);
-        if (db_read(hand->db, "logs_state", &args, &rows, err) < 0 || db_keep(&rows, err) < 0)
-                return -1;
-        more = db_next(&rows, err);
-        if (more < 0 || (more == 0 && row_to_come(hand, read, &to_come, err) < 0))
-                return -1;
-        if (more == 0)
-                return to_come ? 0 : reader_not_found(err);
-        logs->attempt = wanted->has_attempt ? wanted->attempt : db_u64(&rows, 0);
-        logs->owner = (uint32_t)db_u64(&rows, 1);
-        logs->ended = db_u64(&rows, 3);
-        wrapped = db_bytes(&rows, 2, &n);
-        return store_keys_unwrap(hand->keys, wanted->job, wrapped, n, &logs->key, err) < 0 ? -1 : 1;
-}
-
-static int emit_output(struct reader_hand *hand, const struct read_request *read, const struct logs *logs,
-                       const struct db_rows *rows, struct err *err)
-{
-        const struct msg_logs *wanted = &read->msg->u.logs;
-        CLEANUP_BUF struct buf plain = { 0 };
-        struct msg answer = { .kind = MSG_chunk };
-        struct seal_place place = { .kind = SEAL_OUTPUT,
-                                    .owner = logs->owner,
-                                    .job = wanted->job,
-                                    .index = wanted->index,
-                                    .attempt = (uint32_t)logs->attempt,
-                                    .part = (uint32_t)db_u64(rows, 1),
-                                    .seq = db_u64(rows, 0),
-                                    .final = db_u64(rows, 2) };
-
-        if (open_value(hand, rows, 3, &logs->key, &place, &plain, err) < 0)
-                return -1;
-        answer.u.chunk = (struct msg_chunk){ .job = wanted->job,
-                                             .has_job = true,
-                                             .index = wanted->index,
-                                             .has_index = true,
-                                             .attempt = logs->attempt,
-                                             .has_attempt = true,
-                                             .stream = (enum stream)place.part,
-                                             .has_stream = true,
-                                             .seq = place.seq,
-                                             .has_seq = true,
-                                             .final = place.final,
-                                             .has_final = place.final };
-        reader_emit(hand, read, &answer, plain.bytes, plain.n);
-        return 0;
-}
-
-static void fill_logs_args(struct db_args *args, const struct msg_logs *wanted, const struct logs *logs,
-                           uint64_t most)
-{
-        db_args_init(args, "job:u index:u attempt:u seq:u stream:u rows:u");
-        db_put_u64(args, wanted->job);
-        db_put_u64(args, wanted->index);
-        db_put_u64(args, logs->attempt);
-        db_put_u64(args, wanted->from);
-        db_put_u64(args, wanted->has_stream ? wanted->stream : 0);
-        db_put_u64(args, most);
-}
-
-int reader_logs(struct reader_hand *hand, const struct read_request *read, struct err *err)
-{
-        const struct msg_logs *wanted = &read->msg->u.logs;
-        CLEANUP_DB_ARGS struct db_args args = { 0 };
-        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
-        struct logs logs = { 0 };
-        struct msg answer = { .kind = MSG_end };
-        uint64_t most = wanted->has_max ? wanted->max : LOGS_CHUNKS, n = 0, next = wanted->from;
-        int found = find_logs(hand, read, &logs, err), more = 0;
-
-        if (found < 0)
-                return -1;
-        fill_logs_args(&args, wanted, &logs, most);
-        if (found && db_read(hand->db, "logs_chunks", &args, &rows, err) < 0)
-                return -1;
-        while (found && (more = db_next(&rows, err)) > 0) {
-                if (emit_output(hand, read, &logs, &rows, err) < 0)
-                        return -1;
-                next = db_u64(&rows, 0) + 1;
-                n++;
-        }
-        if (more < 0)
-                return -1;
-        answer.u.end = (struct msg_end){
-                .next = next,
-                .has_next = true,
-                .final = logs.ended && n < most,
-                .has_final = logs.ended && n<most, .attempt = logs.attempt, .has_attempt = logs.attempt> 0
-        };
-        reader_emit(hand, read, &answer, NULL, 0);
         return 0;
 }
 

@@ -27,6 +27,7 @@ void reader_emit(struct reader_hand *hand, const struct read_request *read, stru
  * what is missing and what is foreign. */
 int reader_list(struct reader_hand *hand, const struct read_request *read, struct err *err) MUST_CHECK;
 int reader_logs(struct reader_hand *hand, const struct read_request *read, struct err *err) MUST_CHECK;
+int reader_tail(struct reader_hand *hand, const struct read_request *read, struct err *err) MUST_CHECK;
 int reader_get(struct reader_hand *hand, const struct read_request *read, struct err *err) MUST_CHECK;
 int reader_fetch(struct reader_hand *hand, const struct read_request *read, struct err *err) MUST_CHECK;
 int reader_watch(struct reader_hand *hand, const struct read_request *read, struct err *err) MUST_CHECK;

@@ -59,7 +59,7 @@ void client_on_message(struct core *core, const struct asker *asker, struct even
                 watch_on_watch(core, asker, msg);
         else if ((*msg)->kind == MSG_list)
                 read_for(core, asker, msg, list_permission((*msg)->u.list.what));
-        else if ((*msg)->kind == MSG_logs || (*msg)->kind == MSG_get)
+        else if ((*msg)->kind == MSG_logs || (*msg)->kind == MSG_tail || (*msg)->kind == MSG_get)
                 read_for(core, asker, msg, PERMISSION_DATA_READ);
         else if ((*msg)->kind == MSG_why)
                 why_on_why(core, asker, msg);

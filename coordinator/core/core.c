@@ -13,6 +13,7 @@
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/job.h"
+#include "core/news.h"
 #include "core/park.h"
 #include "core/pending.h"
 #include "core/place.h"
@@ -62,6 +63,7 @@ void core_free(struct core *core)
         pending_done_all(core);
         round_done_all(core);
         report_done_all(core);
+        news_done_all(core);
         HASH_ITER (hh, core->queues, queue, next_queue) {
                 HASH_DELETE(hh, core->queues, queue);
                 free(queue);
@@ -213,7 +215,10 @@ static void on_fact(struct core *core, const struct event *event)
                 break;
         case FACT_OUTPUT:
                 if (job)
-                        watch_output(core, job);
+                        watch_output(core, job, (uint32_t)fact->n);
+                break;
+        case FACT_EVENTS:
+                news_committed(core, (struct principal_id){ (uint32_t)fact->n });
                 break;
         case FACT_CHUNK:
                 break;
@@ -258,6 +263,7 @@ static void tick(struct core *core)
         backoff_tick(core);
         when_tick(core);
         watch_tick(core);
+        news_tick(core);
         adopt_check(core);
         comeback_tick(core);
 }
@@ -279,6 +285,7 @@ static void on_life(struct core *core, struct event *event)
         case EVENT_SESSION_LOST:
                 worker_session_lost(core, event->u.session);
                 watch_forget_session(core, event->u.session);
+                news_forget_session(core, event->u.session);
                 break;
         case EVENT_FACT:
                 on_fact(core, event);
@@ -365,6 +372,7 @@ int64_t core_next_deadline_us(const struct core *core)
                 deadline = earlier(deadline, upload->upload_until_us);
         deadline = earlier(deadline, backoff_next_us(core));
         deadline = earlier(deadline, when_next_us(core));
+        deadline = earlier(deadline, news_next_deadline(core));
         if (core->progress_at_us != 0)
                 deadline = earlier(deadline, core->progress_at_us);
         if (core->rights_at_us != 0)

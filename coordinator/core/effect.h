@@ -32,7 +32,8 @@ enum fact_kind {
         FACT_TASKS_ENDED, /* job, n: final statuses are committed; dependants and watchers that wait for n or less */
         FACT_ATTEMPT_GRANTED, /* at-most-once: job, n = nonce: the attempt is committed, now send it */
         FACT_WAS_ENDED, /* request: the answer to STORE_WAS_ENDED is in event.fact.answer */
-        FACT_OUTPUT, /* job: output was recorded */
+        FACT_OUTPUT, /* job, n: output of task index n was recorded */
+        FACT_EVENTS, /* n: an event was recorded that those hear of who may see this person's */
         FACT_CHUNK, /* job, n: upload chunks below n are committed */
         FACT_FOUND, /* request: the answer to a question (STORE_FIND_*) is in fact.op */
         FACT_SWEPT, /* job: one chunk of tasks that were never started has its final status */

@@ -353,9 +353,6 @@ static void keep_chunks(struct core *core, const struct msg *msg, const struct e
                                 .n_bytes = chunk->bytes,
                                 .keep = shared_bytes_ref(body),
                         };
-                        if (chunk->kind == DATA_KIND_OUTPUT && end->job->watches)
-                                effects_fact(core->out,
-                                             (struct fact){ .kind = FACT_OUTPUT, .job = end->job->id });
                 }
                 at += chunk->bytes;
         }
@@ -408,6 +405,7 @@ static void work(struct core *core, struct worker *worker, const struct asker *a
         struct pending *pending = NULL;
         uint64_t already = 0, stale = 0;
 
+        watch_note_finished(core, worker, finished);
         for (size_t i = 0; i < finished->n_ends; i++) {
                 const struct rec_task_end *said = ends[i].said;
                 struct lease *lease = held_lease(core, worker, said->job, said->nonce);
@@ -538,8 +536,8 @@ void finish_on_store(struct core *core, struct worker *worker, const struct aske
                 .n_bytes = msg->body_bytes,
         };
         data->bytes = data->keep->bytes;
-        if (store->kind == DATA_KIND_OUTPUT && lease->job->watches)
-                effects_fact(core->out, (struct fact){ .kind = FACT_OUTPUT, .job = lease->job->id });
+        if (store->kind == DATA_KIND_OUTPUT)
+                watch_note_output(core, lease->job, store->index);
         effects_send(core->out, asker->session, &kept, true);
 }
 

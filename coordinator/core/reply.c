@@ -88,8 +88,9 @@ void reply_pairs(struct core *core, const struct asker *asker, const char *const
         effects_send(core->out, asker->session, &msg, false);
 }
 
-void audit(struct core *core, const char *kind, const struct job *job, struct principal_id actor,
-           const char *detail)
+/* Borrowed until the next effect. */
+static struct store_event *add_event(struct core *core, const char *kind, const struct job *job,
+                                     struct principal_id actor, const char *detail)
 {
         struct store_event *event = &effects_store(core->out, STORE_EVENT)->u.event;
 
@@ -101,6 +102,20 @@ void audit(struct core *core, const char *kind, const struct job *job, struct pr
         strncpy(event->kind, kind, sizeof(event->kind) - 1);
         event->actor = actor;
         event->detail = detail ? xstrdup(detail) : NULL;
+        return event;
+}
+
+static void tell_news(struct core *core, const struct job *job)
+{
+        if (core->news)
+                effects_fact(core->out, (struct fact){ .kind = FACT_EVENTS, .n = job ? job->owner_id.n : 0 });
+}
+
+void audit(struct core *core, const char *kind, const struct job *job, struct principal_id actor,
+           const char *detail)
+{
+        (void)add_event(core, kind, job, actor, detail);
+        tell_news(core, job);
 }
 
 /* "1-9,12", cut where it gets long. */
@@ -138,10 +153,10 @@ void audit_tasks(struct core *core, const char *kind, const struct job *job, str
                 buf_add_str(&text, text.n > 0 ? ": " : "");
                 buf_add_str(&text, reason);
         }
-        audit(core, kind, job, actor, text.n > 0 ? text.bytes : NULL);
-        event = &core->out->list[core->out->n - 1].u.store->u.event;
+        event = add_event(core, kind, job, actor, text.n > 0 ? text.bytes : NULL);
         event->has_index = one;
         event->index = one ? chosen->ranges[0].lo : 0;
+        tell_news(core, job);
 }
 
 void audit_refusal(struct core *core, struct principal_id actor, const char *detail)

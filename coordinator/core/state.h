@@ -89,11 +89,26 @@ struct watch {
         struct spans only; /* positions watched and not final; empty with all */
         bool all;
         bool progress, output;
+        struct range *of; /* indexes whose output is meant; NULL: all */
+        size_t n_of;
+        struct spans outputs; /* indexes, not positions: output that it was not told of yet */
+        bool output_due;
+        int64_t output_told_us; /* mono */
         bool due; /* counts changed since the last event */
         uint64_t fact; /* the end fact that it waits for; 0: something is not final yet */
         int64_t told_us; /* mono; of the last progress event */
         struct watch *next, *prev; /* of the job */
         struct watch *next_of_client, *prev_of_client;
+};
+
+struct news { /* a subscription to events */
+        struct session_id session;
+        uint64_t re;
+        struct principal_id who;
+        uint64_t key; /* that asked for it */
+        bool due;
+        int64_t told_us; /* mono */
+        struct news *next, *prev;
 };
 
 struct client { /* a session with subscriptions */
@@ -323,6 +338,9 @@ struct core {
         struct entry_chunk *entries_lru;
         size_t entries_bytes;
         struct client *clients;
+        struct news *news;
+        unsigned n_news;
+        int64_t news_rights_at_us; /* mono; when the rights of those are looked at again */
         struct pending *pendings;
         struct report *reports; /* what tasks said that is not written yet, oldest first */
         int64_t reports_at_us; /* mono; not before then */

@@ -9,12 +9,16 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "core/finish.h"
 #include "core/job.h"
 #include "core/lease.h"
+#include "core/news.h"
 #include "core/reply.h"
 
 #define RIGHTS_EVERY_US US_PER_S /* nobody listens longer with a right that he lost */
 #define PROGRESS_EVERY_US (200 * US_PER_MS) /* at most five times a second */
+#define OUTPUT_EVERY_US (100 * US_PER_MS) /* short for a person who reads along */
+#define OUTPUTS_MAX 4000 /* ranges: an event takes 4096 */
 
 static struct client *client_find(const struct core *core, struct session_id session)
 {
@@ -43,6 +47,8 @@ static void watch_free(struct core *core, struct watch *watch)
         DL_DELETE(watch->job->watches, watch);
         DL_DELETE2(client->watches, watch, prev_of_client, next_of_client);
         spans_done(&watch->only);
+        spans_done(&watch->outputs);
+        free(watch->of);
         free(watch);
         if (--client->n > 0)
                 return;
@@ -50,9 +56,19 @@ static void watch_free(struct core *core, struct watch *watch)
         free(client);
 }
 
+static void take_outputs(struct core *core, struct watch *watch, struct ranges *out)
+{
+        for (size_t i = watch->outputs.head; i < watch->outputs.n; i++)
+                ranges_add(out, watch->outputs.list[i].lo, watch->outputs.list[i].hi);
+        spans_done(&watch->outputs);
+        watch->output_due = false;
+        watch->output_told_us = core->mono_us;
+}
+
 static void send_event(struct core *core, struct watch *watch, bool with_counts, bool done, bool output)
 {
         struct rec_job_counts counts;
+        struct ranges outputs = { 0 };
         struct msg msg = { .kind = MSG_event, .re = watch->re };
 
         msg.u.event.job = watch->job->id.n;
@@ -64,8 +80,13 @@ static void send_event(struct core *core, struct watch *watch, bool with_counts,
                 msg.u.event.counts = &counts;
         }
         msg.u.event.done = msg.u.event.has_done = done;
+        if (output)
+                take_outputs(core, watch, &outputs);
         msg.u.event.output = msg.u.event.has_output = output;
+        msg.u.event.outputs = outputs.list;
+        msg.u.event.n_outputs = outputs.n;
         effects_send(core->out, watch->session, &msg, false);
+        ranges_done(&outputs);
 }
 
 static void add_common(const struct spans *set, const struct spans *asked, struct spans *out)
@@ -165,6 +186,10 @@ static void subscribe(struct core *core, const struct asker *asker, struct job *
         watch->all = ask->n_ranges == 0;
         watch->progress = ask->progress;
         watch->output = ask->output;
+        if (ask->output && ask->n_ranges > 0) {
+                watch->of = xmemdup(ask->ranges, ask->n_ranges * sizeof(*ask->ranges));
+                watch->n_of = ask->n_ranges;
+        }
         client->n++;
         DL_APPEND(job->watches, watch);
         DL_APPEND2(client->watches, watch, prev_of_client, next_of_client);
@@ -181,10 +206,18 @@ static void subscribe(struct core *core, const struct asker *asker, struct job *
 void watch_on_watch(struct core *core, const struct asker *asker, struct msg **take_msg)
 {
         const struct msg_watch *ask = &(*take_msg)->u.watch;
-        struct job *job = job_find(core, ask->job);
+        struct job *job = ask->has_job ? job_find(core, ask->job) : NULL;
         const struct client *client = client_find(core, asker->session);
         struct watch *old;
 
+        if (ask->has_job == ask->events) {
+                reply_refused(core, asker, ERR_BAD_FIELD, "watch: a job, or events");
+                return;
+        }
+        if (!ask->has_job) {
+                news_on_watch(core, asker, ask);
+                return;
+        }
         if (!job || job->phase == JOB_LOADING || job->phase == JOB_NEW ||
             !access_allows(&core->access, asker->who, PERMISSION_JOB_READ, job->owner_id, NULL) ||
             (ask->output &&
@@ -270,13 +303,63 @@ void watch_progress(struct core *core, struct job *job)
         }
 }
 
-void watch_output(struct core *core, struct job *job)
+void watch_note_output(struct core *core, struct job *job, uint64_t index)
+{
+        const struct watch *watch;
+
+        DL_FOREACH (job->watches, watch) {
+                if (!watch->output)
+                        continue;
+                effects_fact(core->out, (struct fact){ .kind = FACT_OUTPUT, .job = job->id, .n = index });
+                return;
+        }
+}
+
+void watch_note_finished(struct core *core, const struct worker *worker, const struct msg_finished *finished)
+{
+        for (size_t i = 0; core->clients && i < finished->n_chunks; i++) {
+                const struct rec_task_chunk *chunk = &finished->chunks[i];
+                const struct rec_task_end *end = &finished->ends[chunk->end];
+                const struct lease *lease =
+                        chunk->kind == DATA_KIND_OUTPUT
+                                ? finish_out_lease(core, worker, end->job, end->nonce, chunk->index)
+                                : NULL;
+
+                if (lease)
+                        watch_note_output(core, lease->job, chunk->index);
+        }
+}
+
+static bool wants_output_of(const struct watch *watch, uint32_t index)
+{
+        if (!watch->output)
+                return false;
+        for (size_t i = 0; i < watch->n_of; i++) {
+                if (index >= watch->of[i].lo && index <= watch->of[i].hi)
+                        return true;
+        }
+        return watch->n_of == 0;
+}
+
+/* Notes of one task after the other would be as many as its lines: they gather for a moment, or until they are many. */
+void watch_output(struct core *core, struct job *job, uint32_t index)
 {
         struct watch *watch;
 
         DL_FOREACH (job->watches, watch) {
-                if (watch->output)
+                if (!wants_output_of(watch, index))
+                        continue;
+                if (!spans_find(&watch->outputs, index))
+                        spans_add(&watch->outputs, (struct span){ .lo = index, .hi = index });
+                if (core->mono_us - watch->output_told_us >= OUTPUT_EVERY_US ||
+                    watch->outputs.n - watch->outputs.head >= OUTPUTS_MAX) {
                         send_event(core, watch, false, false, true);
+                } else {
+                        watch->output_due = true;
+                        if (core->progress_at_us == 0 ||
+                            core->progress_at_us > watch->output_told_us + OUTPUT_EVERY_US)
+                                core->progress_at_us = watch->output_told_us + OUTPUT_EVERY_US;
+                }
         }
 }
 
@@ -320,6 +403,16 @@ static void check_rights(struct core *core)
         core->rights_at_us = core->clients ? core->mono_us + RIGHTS_EVERY_US : 0;
 }
 
+static void output_is_due(struct core *core, struct watch *watch)
+{
+        int64_t at_us = watch->output_told_us + OUTPUT_EVERY_US;
+
+        if (core->mono_us >= at_us)
+                send_event(core, watch, false, false, true);
+        else if (core->progress_at_us == 0 || core->progress_at_us > at_us)
+                core->progress_at_us = at_us;
+}
+
 /* Only while somebody watches progress: the subscriptions whose counts changed too soon after the last event. */
 void watch_tick(struct core *core)
 {
@@ -336,6 +429,8 @@ void watch_tick(struct core *core)
                 {
                         if (watch->due)
                                 watch_progress(core, watch->job);
+                        if (watch->output_due)
+                                output_is_due(core, watch);
                 }
         }
 }

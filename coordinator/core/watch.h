@@ -12,7 +12,11 @@ void watch_ended(struct core *core, struct job *job,
 void watch_committed(struct core *core, struct job *job,
                      uint64_t fact); /* the ends up to this fact are: who is through hears of it */
 void watch_progress(struct core *core, struct job *job); /* counts changed */
-void watch_output(struct core *core, struct job *job); /* output is committed */
+/* Output of this task is recorded; somebody may want to know when that is committed. */
+void watch_note_output(struct core *core, struct job *job, uint64_t index);
+/* The same for what a `finished` brings. Before its ends count, so that nobody hears `done` before he hears of it. */
+void watch_note_finished(struct core *core, const struct worker *worker, const struct msg_finished *finished);
+void watch_output(struct core *core, struct job *job, uint32_t index); /* it is */
 void watch_tick(struct core *core);
 void watch_forget_job(struct core *core, struct job *job);
 void watch_forget_session(struct core *core, struct session_id session);

@@ -294,6 +294,7 @@ static void watch(struct scene *s, uint32_t who, uint64_t job, uint64_t lo, uint
         struct msg msg = { .kind = MSG_watch };
 
         msg.u.watch.job = job;
+        msg.u.watch.has_job = true;
         msg.u.watch.ranges = &range;
         msg.u.watch.n_ranges = lo > 0 ? 1 : 0;
         scene_ask(s, who, &msg);

@@ -39,6 +39,7 @@ static void say_watch(struct scene *s, uint32_t who, uint64_t job, uint64_t lo, 
         struct msg msg = { .kind = MSG_watch };
 
         msg.u.watch.job = job;
+        msg.u.watch.has_job = true;
         msg.u.watch.ranges = &range;
         msg.u.watch.n_ranges = lo > 0 ? 1 : 0;
         scene_say(s, who, who, &msg);
@@ -77,7 +78,8 @@ static void an_end_is_told_and_forgotten_only_after_its_own_commit(void)
         CU_ASSERT_EQUAL_FATAL(s->n_grants, 1);
         say_watch(s, ALICE, job, 1, 1);
         say_watch(s, BOB, job, 2, 2); /* may not: but a second one of alice may */
-        scene_say(s, 50, ALICE, &(struct msg){ .kind = MSG_watch, .u.watch.job = job });
+        scene_say(s, 50, ALICE,
+                  &(struct msg){ .kind = MSG_watch, .u.watch = { .job = job, .has_job = true } });
         scene_commit(s);
         say_end(s, &s->grants[0], 1);
         flight = take_off(s);
@@ -104,7 +106,7 @@ static void each_subscription_waits_for_the_commit_of_its_own_tasks(void)
 
         scene_ready(s, 0, 3, 3);
         say_watch(s, ALICE, job, 1, 1);
-        msg.u.watch = (struct msg_watch){ .job = job, .ranges = &second, .n_ranges = 1 };
+        msg.u.watch = (struct msg_watch){ .job = job, .has_job = true, .ranges = &second, .n_ranges = 1 };
         scene_say(s, 50, ALICE, &msg);
         scene_commit(s);
         say_end(s, &s->grants[0], 1);
