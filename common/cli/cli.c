@@ -229,6 +229,7 @@ int cli_flush(const struct cli *cli, int exit_code)
 
 int cli_exit(int exit_code)
 {
+        interrupt_end();
         fflush(NULL);
 #ifndef __SANITIZE_ADDRESS__
         _exit(exit_code);

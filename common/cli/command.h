@@ -29,6 +29,9 @@ struct command {
         COMMAND(signal, "signal")                                                                            \
         COMMAND(set, "set")                                                                                  \
         COMMAND(events, "events")                                                                            \
+        COMMAND(top, "top")                                                                                  \
+        COMMAND(stats, "stats")                                                                              \
+        COMMAND(audit, "audit")                                                                              \
         COMMAND(report_progress, "report progress")                                                          \
         COMMAND(report_set, "report set")                                                                    \
         COMMAND(queue_ls, "queue ls")                                                                        \

@@ -28,6 +28,13 @@ void interrupt_catch(void)
         sigaction(SIGALRM, &action, NULL);
 }
 
+void interrupt_end(void)
+{
+        const struct itimerval none = { 0 };
+
+        setitimer(ITIMER_REAL, &none, NULL);
+}
+
 bool interrupted(void)
 {
         struct itimerval timer = { 0 };

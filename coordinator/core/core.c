@@ -402,6 +402,8 @@ struct core_numbers core_numbers(const struct core *core)
                 .events = core->n_events,
                 .grants = core->n_grants,
                 .ends = core->n_ends,
+                .waiting_p50_ms = pace_ms(&core->pace, 50),
+                .waiting_p95_ms = pace_ms(&core->pace, 95),
         };
         const struct job *job;
 

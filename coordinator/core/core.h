@@ -30,6 +30,7 @@ int core_direction_of(const struct core *core, const char *public_key, int64_t w
 /* Numbers for `status`, the metrics page and tests. */
 struct core_numbers {
         uint64_t workers, sessions, jobs_unfinished, tasks_granted, tasks_queued, events, grants, ends;
+        uint64_t waiting_p50_ms, waiting_p95_ms; /* from submission to grant, lately */
 };
 struct core_numbers core_numbers(const struct core *core); /* O(unfinished jobs) */
 

@@ -418,6 +418,8 @@ static bool grant(struct core *core, struct worker *worker, struct lot *lot, uin
         for (uint32_t at = span.lo; at <= span.hi; at++)
                 lease_add(core, lease, at);
         core->n_grants += span_count(span);
+        if (span.attempt == 0)
+                pace_add(&core->pace, core->mono_us, core->wall_us - job->submitted_us, span_count(span));
         queue_charge(core, job, job->task_us, (uint64_t)lot->needs->cpus * span_count(span));
         if (job->spec->spec.at_most_once)
                 grant_once(core, lease);

@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "core/heap.h"
 #include "core/indexes.h"
+#include "core/pace.h"
 #include "core/lot.h"
 #include "core/spans.h"
 
@@ -363,6 +364,7 @@ struct core {
         int64_t refuse_until_us; /* mono; rate of refusal events */
         uint32_t refusals_hidden;
         uint64_t n_events, n_grants, n_ends;
+        struct pace pace; /* from submission to grant */
         uint64_t n_end_facts; /* each FACT_TASKS_ENDED has a number of its own */
         uint64_t *edge_hits; /* a counter per edge of task_state.def */
 };

@@ -351,6 +351,8 @@ void why_on_status(struct core *core, const struct asker *asker)
         add_n(&rows, "events", numbers.events);
         add_n(&rows, "grants", numbers.grants);
         add_n(&rows, "ends", numbers.ends);
+        add_n(&rows, "waiting_p50_ms", numbers.waiting_p50_ms);
+        add_n(&rows, "waiting_p95_ms", numbers.waiting_p95_ms);
         add_n(&rows, "questions", core->n_pendings);
         reply_pairs(core, asker, columns, &rows);
 }
