@@ -10,10 +10,10 @@ static int is_usage(struct err *err)
         return -1;
 }
 
-static int within(const struct opt *opt, int64_t n, struct err *err)
+static int within(const struct opt *opt, const char *text, int64_t n, struct err *err)
 {
         if ((opt->min || opt->max) && (n < opt->min || n > opt->max))
-                return err_set(err, ERR_USAGE, "the value is outside the allowed range");
+                return err_set(err, ERR_USAGE, "'%.80s' is outside the allowed range", text);
         return 0;
 }
 
@@ -23,7 +23,7 @@ int opt_duration(const struct opt *opt, const char *text, int64_t *ret_number, s
 
         if (duration_parse(text, &ms, err) < 0)
                 return is_usage(err);
-        if (within(opt, ms, err) < 0)
+        if (within(opt, text, ms, err) < 0)
                 return -1;
         *ret_number = ms;
         return 0;
@@ -36,8 +36,8 @@ int opt_size(const struct opt *opt, const char *text, int64_t *ret_number, struc
         if (size_parse(text, &bytes, err) < 0)
                 return is_usage(err);
         if (bytes > INT64_MAX)
-                return err_set(err, ERR_USAGE, "the value is outside the allowed range");
-        if (within(opt, (int64_t)bytes, err) < 0)
+                return err_set(err, ERR_USAGE, "'%.80s' is outside the allowed range", text);
+        if (within(opt, text, (int64_t)bytes, err) < 0)
                 return -1;
         *ret_number = (int64_t)bytes;
         return 0;

@@ -63,8 +63,10 @@ static int add_variable(struct submit *submit, const char *text, struct err *err
         const char *value;
 
         if (!is_env_name(text, n))
-                return err_set(err, ERR_USAGE, "--env: '%.*s' is no name for a variable%s", (int)MIN(n, 80),
-                               text, strncmp(text, "JOB_", 4) == 0 ? "; JOB_ names are the worker's" : "");
+                return err_set(err, ERR_USAGE,
+                               "--env: '%.*s' is no name for a variable%s; example: --env LANG=C",
+                               (int)MIN(n, 80), text,
+                               strncmp(text, "JOB_", 4) == 0 ? "; JOB_ names are the worker's" : "");
         if (cli_check_text("--env", text, 1, ENV_TEXT_MAX, err) < 0)
                 return -1;
         if (text[n]) {

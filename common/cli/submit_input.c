@@ -106,7 +106,7 @@ int submit_inputs(struct submit *submit, struct err *err)
 
         while ((value = opts_next(submit->opts, "in", &at)))
                 if (add_option(submit, value->text, err) < 0)
-                        return -1;
+                        return err_wrap(err, "--in");
         submit->input_recs = xcalloc(MAX(submit->n_inputs, 1), sizeof(*submit->input_recs));
         for (size_t i = 0; i < submit->n_inputs; i++) {
                 const struct submit_input *input = &submit->inputs[i];

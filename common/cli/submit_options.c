@@ -59,7 +59,9 @@ static int texts_of_spec(struct submit *submit, struct err *err)
             option_text(submit, "key", TEXT_KEY_MAX, &key, &n_key, err) < 0)
                 return -1;
         if (spec->queue && !name_is_valid(spec->queue, spec->n_queue))
-                return err_set(err, ERR_USAGE, "--queue: '%s' is no name; names are letters, digits, . _ -",
+                return err_set(err, ERR_USAGE,
+                               "--queue: '%.80s' is no name; names are letters, digits, . _ -; "
+                               "example: --queue night",
                                spec->queue);
         if (key)
                 submit->key = xstrdup(key);

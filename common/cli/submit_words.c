@@ -41,8 +41,9 @@ static const struct type_row *find_type(const char *word, struct err *err)
         }
         meant = nearest_get(&nearest, word);
         err_set(err, ERR_USAGE,
-                "--type: there is no task type '%.80s'%s%s%s; types: command, noop, echo, sleep", word,
-                meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+                "--type: there is no task type '%.80s'%s%s%s; types: command, noop, echo, sleep; example: "
+                "--type noop",
+                word, meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
         return NULL;
 }
 
