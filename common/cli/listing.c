@@ -6,7 +6,7 @@
 
 #include "base/xalloc.h"
 
-#define ROWS_DEPTH 2 /* array of arrays of plain values */
+#define ROWS_DEPTH 3 /* array of arrays of plain values, or of the name of a result */
 
 struct listing listing_of(struct cli *cli, enum list_kind what)
 {
@@ -20,6 +20,7 @@ struct listing listing_of(struct cli *cli, enum list_kind what)
 void listing_done(struct listing *listing)
 {
         msg_free(listing->page);
+        msg_free(listing->value);
         json_tokens_done(&listing->tokens);
         xfree(listing->cell_list);
         buf_done(&listing->text);
@@ -90,20 +91,53 @@ static int read_cell(struct listing *listing, const struct json_token *token, st
         return bad_page(err);
 }
 
+/* A result that no row can carry is named by its attempt, [N]; its bytes are asked for. One of a row: results have no
+ * more. */
+static int fetch_value(struct listing *listing, size_t at, struct cell *cell, struct err *err)
+{
+        const struct json_token *list = listing->tokens.list;
+        struct msg request = { .kind = MSG_get };
+        struct msg_get *get = &request.u.get;
+        struct cell attempt;
+
+        if (list[at].kind != JSON_KIND_ARRAY || list[at].n != 1 || list[at + 1].kind != JSON_KIND_INTEGER)
+                return bad_page(err);
+        if (read_cell(listing, &list[at + 1], &attempt, err) < 0 ||
+            listing_u64(listing, "job_id", &get->job, err) < 0 ||
+            listing_u64(listing, "task_index", &get->index, err) < 0)
+                return -1;
+        get->attempt = strtoull(attempt.text, NULL, 10);
+        get->has_job = get->has_index = get->has_attempt = get->has_file = get->has_seq = true;
+        msg_free(listing->value);
+        listing->value = cli_call(listing->cli, &request, MSG_chunk, err);
+        if (!listing->value)
+                return -1;
+        *cell = (struct cell){ .kind = CELL_TEXT,
+                               .text = (const char *)listing->value->body,
+                               .n = listing->value->body_bytes };
+        return 0;
+}
+
 static int read_row(struct listing *listing, struct err *err)
 {
         const struct json_token *row = &listing->tokens.list[listing->at];
-        size_t at = listing->at + 1;
+        size_t at = listing->at + 1, named = 0, named_at = 0;
 
         if (row->kind != JSON_KIND_ARRAY || row->n != listing->n_columns)
                 return bad_page(err);
         buf_clear(&listing->text);
         buf_reserve(&listing->text, row->n ? listing->tokens.list[row->next - 1].end - row->at : 0);
         for (size_t i = 0; i < listing->n_columns; i++) {
-                if (read_cell(listing, &listing->tokens.list[at], &listing->cell_list[i], err) < 0)
+                if (listing->tokens.list[at].kind == JSON_KIND_ARRAY && !named_at) {
+                        named = i;
+                        named_at = at;
+                        listing->cell_list[i] = (struct cell){ .kind = CELL_NULL, .text = NULL };
+                } else if (read_cell(listing, &listing->tokens.list[at], &listing->cell_list[i], err) < 0)
                         return -1;
                 at = json_next(listing->tokens.list, at);
         }
+        if (named_at && fetch_value(listing, named_at, &listing->cell_list[named], err) < 0)
+                return -1;
         listing->at = row->next;
         return 1;
 }

@@ -20,6 +20,7 @@ struct listing {
         const struct cell *cells; /* of the current row: n_columns; borrowed until the next call */
         /* private */
         struct msg *page;
+        struct msg *value; /* of the current row, fetched by itself for its length */
         struct json_tokens tokens;
         size_t at; /* token of the next row */
         struct cell *cell_list;

@@ -109,20 +109,22 @@ static int find_file(struct reader_hand *hand, const struct read_request *read, 
         return store_keys_unwrap(hand->keys, get->job, wrapped, n, ret_key, err);
 }
 
+/* Of a file or a result; the row's first columns are the payload and whether it is the last. */
 static int emit_piece(struct reader_hand *hand, const struct read_request *read, const struct db_rows *rows,
-                      uint32_t owner, const struct data_key *key, struct err *err)
+                      enum seal_kind kind, uint32_t owner, const struct data_key *key, struct err *err)
 {
         const struct msg_get *get = &read->msg->u.get;
         CLEANUP_BUF struct buf plain = { 0 };
         struct msg answer = { .kind = MSG_chunk };
-        struct seal_place place = { .kind = SEAL_FILE,
+        bool last = db_u64(rows, 1);
+        struct seal_place place = { .kind = kind,
                                     .owner = owner,
                                     .job = get->job,
                                     .index = get->index,
                                     .attempt = (uint32_t)get->attempt,
                                     .part = (uint32_t)get->file,
                                     .seq = get->seq,
-                                    .final = db_u64(rows, 1) };
+                                    .final = kind == SEAL_FILE && last };
 
         if (open_value(hand, rows, 0, key, &place, &plain, err) < 0)
                 return -1;
@@ -134,10 +136,42 @@ static int emit_piece(struct reader_hand *hand, const struct read_request *read,
                                              .has_attempt = true,
                                              .seq = get->seq,
                                              .has_seq = true,
-                                             .final = place.final,
-                                             .has_final = place.final };
+                                             .final = last,
+                                             .has_final = last };
         reader_emit(hand, read, &answer, plain.bytes, plain.n);
         return 0;
+}
+
+/* A result is one envelope, and as plain text no longer than a body may be. */
+static int get_result(struct reader_hand *hand, const struct read_request *read, struct err *err)
+{
+        const struct msg_get *get = &read->msg->u.get;
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        struct msg past = { .kind = MSG_end, .u.end = { .final = true, .has_final = true } };
+        struct data_key key;
+        size_t n;
+        const char *wrapped;
+        int more;
+
+        db_args_init(&args, "job:u index:u attempt:u who:u");
+        db_put_u64(&args, get->job);
+        db_put_u64(&args, get->index);
+        db_put_u64(&args, get->attempt);
+        db_put_u64(&args, read->who.n);
+        if (db_read(hand->db, "get_result", &args, &rows, err) < 0)
+                return -1;
+        more = db_next(&rows, err);
+        if (more <= 0)
+                return more < 0 ? -1 : reader_not_found(err);
+        if (get->seq > 0) {
+                reader_emit(hand, read, &past, NULL, 0);
+                return 0;
+        }
+        wrapped = db_bytes(&rows, 3, &n);
+        if (store_keys_unwrap(hand->keys, get->job, wrapped, n, &key, err) < 0)
+                return -1;
+        return emit_piece(hand, read, &rows, SEAL_RESULT, (uint32_t)db_u64(&rows, 2), &key, err);
 }
 
 int reader_get(struct reader_hand *hand, const struct read_request *read, struct err *err)
@@ -149,6 +183,8 @@ int reader_get(struct reader_hand *hand, const struct read_request *read, struct
         uint32_t owner = 0;
         int more;
 
+        if (read->msg->u.get.file == 0)
+                return get_result(hand, read, err);
         if (find_file(hand, read, &owner, &key, err) < 0)
                 return -1;
         db_args_init(&args, "job:u index:u attempt:u part:u seq:u");
@@ -158,7 +194,7 @@ int reader_get(struct reader_hand *hand, const struct read_request *read, struct
                 return -1;
         more = db_next(&rows, err);
         if (more > 0)
-                return emit_piece(hand, read, &rows, owner, &key, err);
+                return emit_piece(hand, read, &rows, SEAL_FILE, owner, &key, err);
         if (more == 0)
                 reader_emit(hand, read, &past, NULL, 0);
         return more;

@@ -65,6 +65,7 @@ struct page {
         enum show shows[READER_COLUMNS_MAX];
         const struct sealed *sealed[READER_COLUMNS_MAX];
         int hidden[H_COUNT]; /* column, -1: this listing has none */
+        bool names_results; /* the row in hand is too long: its result is to be fetched by itself */
 };
 
 /* ------------------------------------------------------------------ columns */
@@ -227,6 +228,10 @@ static int add_sealed(const struct page *page, size_t i, struct buf *json, struc
         size_t n = 0;
         const char *envelope = db_bytes(page->rows, i, &n);
 
+        if (page->names_results && place.kind == SEAL_RESULT) {
+                buf_addf(json, "[%" PRIu32 "]", place.attempt);
+                return 0;
+        }
         if (n == 0 && place.kind == SEAL_RESULT) {
                 if (fetch_long(page, &place, &long_value, err) < 0)
                         return -1;
@@ -350,8 +355,22 @@ static int too_large(const struct page *page, struct err *err)
 {
         return err_set(err, ERR_TOO_LARGE,
                        "task %" PRIu64 ".%" PRIu64
-                       " has a value that is too large for a listing: read it by SQL (v_results)",
+                       " has a value that is too large for a listing: read it by SQL",
                        hidden(page, H_JOB), hidden(page, H_INDEX));
+}
+
+/* Alone in its message it is still too long: with the name of its result instead of the result it is short. */
+static int add_long_row(struct page *page, struct buf *json, size_t before, struct err *err)
+{
+        int rc;
+
+        json->n = before;
+        page->names_results = true;
+        rc = add_row(page, json, err);
+        page->names_results = false;
+        if (rc == 0 && json->n + 1 > ROWS_JSON_MAX)
+                return too_large(page, err);
+        return rc;
 }
 
 int reader_rows(struct reader_hand *hand, struct db_rows *rows, size_t limit, struct buf *json,
@@ -375,9 +394,9 @@ int reader_rows(struct reader_hand *hand, struct db_rows *rows, size_t limit, st
                         buf_add_char(json, ',');
                 if (add_row(&page, json, err) < 0)
                         return -1;
+                if (json->n + 1 > ROWS_JSON_MAX && n == 0 && add_long_row(&page, json, before, err) < 0)
+                        return -1;
                 if (json->n + 1 > ROWS_JSON_MAX) { /* this one into the next message */
-                        if (n == 0)
-                                return too_large(&page, err);
                         json->n = before;
                         answer->has_next = true;
                         break;

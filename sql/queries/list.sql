@@ -303,6 +303,11 @@ WHERE f.job_id = :job AND f.task_index = :index AND f.attempt = :attempt AND f.f
 SELECT payload, final FROM Data
 WHERE job_id = :job AND task_index = :index AND kind = 3 AND attempt = :attempt AND part = :part AND seq = :seq
 
+-- name: get_result
+SELECT d.payload, 1 AS final, j.owner, j.wrapped_key FROM Data d JOIN Jobs j ON j.job_id = d.job_id AND j.loading = 0
+JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
+WHERE d.job_id = :job AND d.task_index = :index AND d.kind = 1 AND d.attempt = :attempt AND d.part = 0 AND d.seq = 0
+
 -- name: watch_state
 SELECT j.status, j.tasks, j.held, j.waiting, j.queued, j.running, j.succeeded, j.failed + j.timeout + j.oom + j.lost,
   j.cancelled, j.aborted, j.ended_us > 0
