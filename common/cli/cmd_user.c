@@ -225,9 +225,9 @@ static int run_user_set(struct cli *cli)
 
         if (rc == 0)
                 rc = roles_of(cli, &text, roles, &n, &err);
-        if (rc == 0 && n == 0)
+        if (rc == 0 && n == 0 && !opts_has(cli->opts, "weight"))
                 rc = err_set(&err, ERR_USAGE,
-                             "set what? example: jobctl user set ann --role +operator --role -submitter");
+                             "set what? example: jobctl user set ann --role +operator --weight 3");
         if (rc == 0)
                 rc = check_name("user", cli->opts->words[0], &err);
         for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -245,7 +245,9 @@ static int run_user_set(struct cli *cli)
         set->n_name = strlen(set->name);
         set->add_roles = add;
         set->rm_roles = rm;
-        return command_change(cli, &request, "roles changed");
+        set->has_weight = opts_has(cli->opts, "weight");
+        set->weight = (uint64_t)opts_number(cli->opts, "weight", 1);
+        return command_change(cli, &request, "user changed");
 }
 
 static int print_kind(struct cli *cli, enum list_kind what, const char *schema)
@@ -357,6 +359,14 @@ static const struct opt user_set_options[] = {
           .many = true,
           .example = "+operator",
           .help = "+ROLE adds a role, -ROLE takes it away" },
+        { .name = "weight",
+          .parse = opt_count,
+          .arg = "N",
+          .min = 1,
+          .max = 1000000,
+          .example = "3",
+          .help = "share beside other people where slots are short (1 at first); holds for what is queued "
+                  "too" },
         { 0 },
 };
 static const struct opt key_add_options[] = {
@@ -392,9 +402,9 @@ PROGRAM(user_add, "user add", "add a person: key, profile, SQL account", user_ad
         "jobctl user add bob --role operator --role auditor --profile-out bob.profile");
 PROGRAM(user_rm, "user rm", "remove a person; keys and SQL account go too", no_options, cli_common_options,
         "NAME", "jobctl user rm ann", "jobctl user rm ann -q", "jobctl user rm ann --json");
-PROGRAM(user_set, "user set", "change a person's roles", user_set_options, cli_common_options,
-        "NAME --role +ROLE|-ROLE", "jobctl user set ann --role +operator",
-        "jobctl user set ann --role=-operator", "jobctl user set ann --role +reader --role=-submitter");
+PROGRAM(user_set, "user set", "change a person's roles or share", user_set_options, cli_common_options,
+        "NAME [--role +ROLE|-ROLE] [--weight N]", "jobctl user set ann --role +operator",
+        "jobctl user set ann --role=-operator", "jobctl user set ann --weight 3");
 PROGRAM(key_ls, "key ls", "list keys", no_options, cli_query_options, "[options]", "jobctl key ls",
         "jobctl key ls --json", "jobctl key ls --csv");
 PROGRAM(key_add, "key add", "make a key for a person or a worker", key_add_options, cli_common_options,

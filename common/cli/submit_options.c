@@ -265,6 +265,7 @@ static void numbers_of_spec(struct submit *submit)
         option_number(submit, "crash-limit", &spec->crash_limit, &spec->has_crash_limit);
         option_number(submit, "out-max", &spec->out_max, &spec->has_out_max);
         option_flag(submit, "hold", &spec->hold, &spec->has_hold);
+        option_flag(submit, "singleton", &spec->singleton, &spec->has_singleton);
         option_flag(submit, "at-most-once", &spec->at_most_once, &spec->has_at_most_once);
         option_flag(submit, "no-replace", &spec->no_replace, &spec->has_no_replace);
         if (opts_has(submit->opts, "priority")) {

@@ -201,6 +201,7 @@ static const struct opt options[] = {
           .help = "start when these jobs have ended: ok (all succeeded; default), any, notok; an ID may be "
                   "last "
                   "or @name" },
+        { .name = "singleton", .help = "wait while an older job of yours with the same name is unfinished" },
         { .name = "hold", .help = "keep it back until: jobctl release" },
 
         { .name = "retries",

@@ -151,6 +151,7 @@ int store_worker(struct store_writer *writer, struct db *db, const struct store_
         put_text(args, worker->version, 64);
         put_text(args, worker->host, 255);
         put_text(args, worker->enforces, 255);
+        put_text(args, worker->offers, 1024);
         db_put_i64(args, worker->seen_us);
         return store_row_added(writer, db, ROWS_WORKER, err);
 }

@@ -53,7 +53,8 @@ static int fill_principal(const struct db_rows *rows, struct event *event, struc
         copy_text(principal->name, sizeof(principal->name), db_text(rows, 1));
         principal->is_worker = db_u64(rows, 2);
         principal->active = db_u64(rows, 3);
-        principal->at_us = db_i64(rows, 4);
+        principal->weight = (uint32_t)db_u64(rows, 4);
+        principal->at_us = db_i64(rows, 5);
         return 0;
 }
 

@@ -247,6 +247,14 @@ static void user_set(struct core *core, const struct asker *asker, const struct 
                 put_member(core, access_find_role(&core->access, ask->add_roles[i]), person, false);
         for (size_t i = 0; i < ask->n_rm_roles; i++)
                 put_member(core, access_find_role(&core->access, ask->rm_roles[i]), person, true);
+        if (ask->has_weight) {
+                struct store_principal row = person->row;
+
+                row.weight = (uint32_t)ask->weight;
+                row.sql_hash[0] = '\0'; /* the account stays as it is */
+                put_person(core, &row);
+                job_owner_weight(core, row.principal, row.weight);
+        }
         done(core, asker, "user-set", ask->name, true);
 }
 

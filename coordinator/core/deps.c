@@ -6,6 +6,7 @@
 
 #include "base/xalloc.h"
 #include "core/job.h"
+#include "core/namesake.h"
 #include "core/pending.h"
 #include "core/sweep.h"
 
@@ -13,6 +14,7 @@ void deps_attach(struct core *core, struct job *job)
 {
         const struct rec_job_spec *spec = &job->spec->spec;
 
+        namesake_wait(job);
         if (spec->n_after == 0)
                 return;
         job->waits = xcalloc(spec->n_after, sizeof(*job->waits));
@@ -148,6 +150,7 @@ static void drop_waits(struct core *core, struct job *job)
 void deps_were_met(struct core *core, struct job *job)
 {
         drop_waits(core, job);
+        namesake_waits_no_more(job);
         job->n_waits = 0;
         job_rehome(core, job);
 }

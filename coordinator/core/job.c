@@ -16,6 +16,7 @@
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/lease.h"
+#include "core/namesake.h"
 #include "core/park.h"
 #include "core/place.h"
 #include "core/queue.h"
@@ -125,23 +126,54 @@ struct queue *job_queue(struct core *core, const char *name)
 
 static struct owner *owner_ref(struct core *core, uint32_t id)
 {
+        const struct person *person = access_find(&core->access, (struct principal_id){ id });
         struct owner *owner;
 
         HASH_FIND(hh, core->owners, &id, sizeof(id), owner);
         if (!owner) {
                 owner = xcalloc(1, sizeof(*owner));
                 owner->id = id;
-                owner->virtual_us = core->virtual_us;
+                owner->served = core->served;
+                owner->weight = person ? MAX(person->row.weight, 1u) : 1;
                 HASH_ADD(hh, core->owners, id, sizeof(owner->id), owner);
         }
         owner->jobs++;
         return owner;
 }
 
+void job_owner_weight(struct core *core, struct principal_id who, uint32_t weight)
+{
+        struct owner *owner;
+
+        HASH_FIND(hh, core->owners, &who.n, sizeof(who.n), owner);
+        if (owner)
+                owner->weight = MAX(weight, 1u);
+}
+
+/* The owner's account with a queue. One that is new starts where the owner was served last. */
+static struct account *account_ref(struct owner *owner, struct queue *queue)
+{
+        struct account *account;
+
+        DL_FOREACH (owner->accounts, account) {
+                if (account->queue == queue)
+                        return account;
+        }
+        account = xcalloc(1, sizeof(*account));
+        account->queue = queue;
+        account->served = owner->account_served;
+        DL_APPEND(owner->accounts, account);
+        return account;
+}
+
 static void owner_unref(struct core *core, struct owner *owner)
 {
+        struct account *account, *next;
+
         if (--owner->jobs > 0)
                 return;
+        DL_FOREACH_SAFE (owner->accounts, account, next)
+                free(account);
         HASH_DELETE(hh, core->owners, owner);
         free(owner);
 }
@@ -161,8 +193,10 @@ struct job *job_new(struct core *core, struct job_id id, struct principal_id own
         job->tasks = (uint32_t)job->indexes.n;
         job->queue = job_queue(core, spec->queue ? spec->queue : "default");
         job->owner = owner_ref(core, owner.n);
+        job->account = account_ref(job->owner, job->queue);
         job->task_us = 1000; /* a first guess for what a task costs its owner */
         lot_init_plain(core, job);
+        namesake_join(core, job);
         HASH_ADD(hh, core->jobs, id.n, sizeof(job->id.n), job);
         if (id.n >= core->next_job)
                 core->next_job = id.n + 1;
@@ -196,6 +230,7 @@ void job_free(struct core *core, struct job *job)
         DL_FOREACH_SAFE2(job->leases, lease, next_lease, job_next)
         lease_free(core, lease);
         place_forget_job(core, job);
+        namesake_leave(core, job);
         deps_forget(core, job);
         backoff_forget_job(core, job);
         when_forget(core, job);

@@ -23,6 +23,7 @@ struct job *job_find(const struct core *core, uint64_t id);
 /* A job in memory with all its tasks at home. Takes *take_spec; indexes were made from it. */
 struct job *job_new(struct core *core, struct job_id id, struct principal_id owner,
                     struct job_spec_box **take_spec, struct indexes *take_indexes);
+void job_owner_weight(struct core *core, struct principal_id who, uint32_t weight); /* from now on */
 void job_free(struct core *core, struct job *job);
 void job_set_key(struct core *core, struct job *job, const uint8_t key_hash[16]);
 /* Also one whose key may still prove taken (job->claimed). */

@@ -1,7 +1,8 @@
 /* Lanes, levels, buckets. A bucket holds the ready lots of one owner at one priority in one lane.
  *
- * Fair share is a virtual time per owner: what his tasks used, divided by the queue's weight. Somebody who comes (back)
- * starts at the time of whoever was served last: absence earns nothing.
+ * Fair share is a virtual time per owner: what his tasks used, divided by his weight and the queue's. Among his own
+ * queues the same is kept for each, by the queue's weight. Somebody who comes (back) starts at the time of whoever was
+ * served last: absence earns nothing.
  *
  * Invariants: 1. a lot is in a bucket exactly if queue_consider found it ready. 2. no bucket, level or lane is empty. */
 #include "core/queue.h"
@@ -54,7 +55,7 @@ static bool bucket_before(const void *a, const void *b)
         const struct owner *x = ((const struct bucket *)a)->key.owner;
         const struct owner *y = ((const struct bucket *)b)->key.owner;
 
-        return x->virtual_us != y->virtual_us ? x->virtual_us < y->virtual_us : x->id < y->id;
+        return x->served != y->served ? x->served < y->served : x->id < y->id;
 }
 
 static unsigned level_of(const struct job *job)
@@ -175,8 +176,8 @@ static void consider(struct core *core, struct lot *lot)
                 lot_remove(core, lot);
         if (!ready || lot->bucket)
                 return;
-        if (owner->virtual_us < core->virtual_us && !owner->buckets)
-                owner->virtual_us = core->virtual_us;
+        if (owner->served < core->served && !owner->buckets)
+                owner->served = core->served;
         lot->bucket = bucket_get(core, lane_get(core, lot), owner, level_of(lot->job));
         heap_push(&lot->bucket->lots, lot);
 }
@@ -218,8 +219,10 @@ bool queue_before(const struct lot *a, const struct lot *b)
 
         if (x->spec->spec.priority != y->spec->spec.priority)
                 return x->spec->spec.priority > y->spec->spec.priority;
-        if (x->owner->virtual_us != y->owner->virtual_us)
-                return x->owner->virtual_us < y->owner->virtual_us;
+        if (x->owner->served != y->owner->served)
+                return x->owner->served < y->owner->served;
+        if (x->account != y->account && x->owner == y->owner && x->account->served != y->account->served)
+                return x->account->served < y->account->served;
         return lot_before(a, b);
 }
 
@@ -328,22 +331,33 @@ struct lot *queue_first(const struct core *core, struct kind *kind)
         return best;
 }
 
-/* Past this nobody's time goes: workers say how long their tasks ran. */
-#define VIRTUAL_US_MAX (INT64_MAX / 4)
+/* Past these nobody's time goes: workers say how long their tasks ran. SCALE: shares of heavy weights keep their digits. */
+#define SCALE 1024
+#define CHARGE_US_MAX (INT64_C(1) << 50)
+#define SERVED_MAX (INT64_MAX / 4)
+
+static int64_t served_more(int64_t served, int64_t cpu_us, uint64_t weight)
+{
+        served += cpu_us * SCALE / (int64_t)weight;
+        return MAX(-SERVED_MAX, MIN(served, SERVED_MAX));
+}
 
 void queue_charge(struct core *core, struct job *job, int64_t us, uint64_t cpus)
 {
         struct owner *owner = job->owner;
+        struct account *account = job->account;
         struct bucket *bucket;
         int64_t cpu_us;
 
         if (__builtin_mul_overflow(us, (int64_t)cpus, &cpu_us))
-                cpu_us = us < 0 ? -VIRTUAL_US_MAX : VIRTUAL_US_MAX;
-        cpu_us = MAX(-VIRTUAL_US_MAX, MIN(cpu_us, VIRTUAL_US_MAX));
-        if (cpu_us > 0 && owner->virtual_us > core->virtual_us)
-                core->virtual_us = owner->virtual_us;
-        owner->virtual_us += cpu_us / (int64_t)job->queue->weight;
-        owner->virtual_us = MAX(-VIRTUAL_US_MAX, MIN(owner->virtual_us, VIRTUAL_US_MAX));
+                cpu_us = us < 0 ? -CHARGE_US_MAX : CHARGE_US_MAX;
+        cpu_us = MAX(-CHARGE_US_MAX, MIN(cpu_us, CHARGE_US_MAX));
+        if (cpu_us > 0 && owner->served > core->served)
+                core->served = owner->served;
+        if (cpu_us > 0 && account->served > owner->account_served)
+                owner->account_served = account->served;
+        owner->served = served_more(owner->served, cpu_us, (uint64_t)job->queue->weight * owner->weight);
+        account->served = served_more(account->served, cpu_us, job->queue->weight);
         DL_FOREACH (owner->buckets, bucket)
                 heap_moved(&bucket->key.lane->levels[bucket->key.level], bucket);
 }

@@ -30,9 +30,18 @@ struct worker;
 struct owner {
         uint32_t id;
         uint32_t jobs; /* unfinished ones */
-        int64_t virtual_us; /* cpu time charged so far, by weight; the least one is served first */
+        uint32_t weight; /* share beside other people */
+        int64_t served; /* cpu time charged so far, by weights, in 1/1024 us; the least one is served first */
+        struct account *accounts; /* one a queue */
+        int64_t account_served; /* of the account served last: a new one starts here */
         struct bucket *buckets;
         UT_hash_handle hh;
+};
+
+struct account { /* what an owner used in one queue: shares among his own queues */
+        struct queue *queue;
+        int64_t served; /* as of the owner, by the queue's weight */
+        struct account *next, *prev;
 };
 
 struct queue {
@@ -158,6 +167,7 @@ struct job {
         struct principal_id owner_id;
         struct owner *owner;
         struct queue *queue;
+        struct account *account; /* the owner's, of that queue */
         struct job_spec_box *spec;
         size_t spec_bytes; /* encoded */
         struct indexes indexes;
@@ -217,7 +227,10 @@ struct job {
         struct spans bigger; /* need more memory than the description says (memory.h) */
 
         struct dependency *waits; /* array of spec.n_after */
-        unsigned n_waits; /* not met yet */
+        unsigned n_waits; /* not met yet; one of them may be a namesake */
+        struct namesakes *namesakes;
+        struct job *namesake_next, *namesake_prev;
+        bool waits_namesake;
         struct dependency *dependants;
         struct watch *watches;
 
@@ -313,7 +326,8 @@ struct core {
         struct job *jobs;
         struct job *keys; /* the same jobs by idempotency key */
         struct owner *owners;
-        int64_t virtual_us; /* of the owner served last: newcomers start here */
+        int64_t served; /* of the owner served last: newcomers start here */
+        struct namesakes *namesakes; /* by owner and name */
         struct needs *needs;
         struct lane *lanes; /* by queue and needs */
         struct bucket *buckets; /* by lane, owner and level */

@@ -68,6 +68,7 @@ static void worker_done(struct store_worker *worker)
         free(worker->version);
         free(worker->host);
         free(worker->enforces);
+        free(worker->offers);
 }
 
 void store_op_free(struct store_op *op)

@@ -203,6 +203,7 @@ struct store_worker {
         uint32_t slots, busy;
         char *labels, *version, *host; /* owned, may be NULL: unchanged */
         char *enforces;
+        char *offers; /* for people: what it has beside slots */
         int64_t seen_us;
 };
 

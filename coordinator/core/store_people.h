@@ -13,6 +13,7 @@ struct store_principal {
         char name[65];
         bool is_worker;
         bool active;
+        uint32_t weight; /* share beside other people; 0 counts as 1 */
         char sql_hash[42]; /* not empty: make a MariaDB account of this name with this password hash */
         bool drop_sql;
         int64_t at_us;

@@ -8,6 +8,7 @@
 #include "core/fit.h"
 #include "core/job.h"
 #include "core/lease.h"
+#include "core/namesake.h"
 #include "core/park.h"
 #include "core/pending.h"
 #include "core/queue.h"
@@ -46,6 +47,18 @@ static void why_waits(const struct core *core, const struct job *job, struct buf
                         buf_addf(&text, " (%llu of %u tasks done)", (ull)job_final(on), on->tasks);
                 add(rows, "dependency", &text);
         }
+}
+
+static void why_namesake(const struct job *job, struct buf *rows)
+{
+        const struct job *before = namesake_before(job);
+        CLEANUP_BUF struct buf text = { 0 };
+
+        if (!before)
+                return;
+        buf_addf(&text, "job %llu of the same name is unfinished (%llu of %u tasks done)", (ull)before->id.n,
+                 (ull)job_final(before), before->tasks);
+        add(rows, "singleton", &text);
 }
 
 static void why_queue(const struct job *job, struct buf *rows)
@@ -209,6 +222,7 @@ static void why_job(const struct core *core, const struct job *job, struct buf *
                 add(rows, "held", &text);
         }
         why_waits(core, job, rows);
+        why_namesake(job, rows);
         why_times(core, job, rows);
         why_queue(job, rows);
         why_system(core, job, rows);

@@ -230,6 +230,18 @@ static void learn(struct core *core, struct worker *worker, const struct msg_rea
         place_learn(core, worker, ready);
 }
 
+/* What it has beside its slots, for people: "mem=16384M gpus=2 licence=3". */
+static char *offers_of(const struct msg_ready *ready)
+{
+        struct buf text = { 0 };
+
+        buf_addf(&text, "mem=%lluM gpus=%llu", (unsigned long long)(ready->mem >> 20),
+                 (unsigned long long)ready->gpus);
+        for (size_t i = 0; i < ready->n_res && text.n < 900; i++)
+                buf_addf(&text, " %.80s", ready->res[i]);
+        return buf_steal(&text);
+}
+
 static void on_ready(struct core *core, struct worker *worker, const struct asker *asker,
                      const struct msg *msg)
 {
@@ -253,6 +265,7 @@ static void on_ready(struct core *core, struct worker *worker, const struct aske
         row->labels = joined(ready->labels, ready->n_labels);
         row->version = xstrdup(ready->version);
         row->host = xstrdup(ready->host);
+        row->offers = offers_of(ready);
         row->enforces = xstrdup(ready->enforces ? ready->enforces : "");
         if (news)
                 audit(core, "worker-ready", NULL, asker->who, ready->host);

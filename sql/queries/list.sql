@@ -222,7 +222,7 @@ ORDER BY e.event_id LIMIT :rows
 
 -- name: list_workers
 SELECT p.name AS worker, ELT(w.state, 'connected', 'draining', 'lost', 'gone') AS state, w.slots, w.slots_busy, w.labels,
-  w.version, w.seen_us AS `seen_at=TIME`, w.host, w.enforces, w.worker AS _next, 0 AS _next_index
+  w.version, w.seen_us AS `seen_at=TIME`, w.host, w.enforces, w.offers, w.worker AS _next, 0 AS _next_index
 FROM Workers w JOIN Principals p ON p.principal = w.worker
 WHERE w.worker > :cursor AND (:name = '' OR p.name = :name)
 ORDER BY w.worker LIMIT :rows
@@ -238,7 +238,7 @@ GROUP BY k.queue, k.name, k.paused, k.max_running, k.weight ORDER BY k.queue LIM
 
 -- name: list_users
 SELECT p.name, COALESCE((SELECT GROUP_CONCAT(r.name ORDER BY r.role SEPARATOR ',') FROM Members m JOIN Roles r ON r.role = m.role
-    WHERE m.principal = p.principal), '') AS roles, p.active, p.has_sql = 1 AS `sql`, p.principal AS _next, 0 AS _next_index
+    WHERE m.principal = p.principal), '') AS roles, p.active, p.weight, p.has_sql = 1 AS `sql`, p.principal AS _next, 0 AS _next_index
 FROM Principals p
 WHERE p.principal > :cursor AND p.is_worker = 0 AND (:name = '' OR p.name = :name)
 ORDER BY p.principal LIMIT :rows

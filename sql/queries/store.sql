@@ -168,18 +168,18 @@ VALUES (:at_us, :job, :owner, :index, :has_index, :kind, :actor, :detail)
 
 -- NULL leaves a text as it is.
 -- name: worker
-INSERT INTO Workers (worker, state, slots, slots_busy, labels, version, host, enforces, seen_us)
+INSERT INTO Workers (worker, state, slots, slots_busy, labels, version, host, enforces, offers, seen_us)
 VALUES (:worker, :state, :slots, :busy, COALESCE(:labels, ''), COALESCE(:version, ''), COALESCE(:host, ''),
-  COALESCE(:enforces, ''), :seen_us)
+  COALESCE(:enforces, ''), COALESCE(:offers, ''), :seen_us)
 ON DUPLICATE KEY UPDATE state = VALUES(state), slots = VALUES(slots), slots_busy = VALUES(slots_busy),
   labels = COALESCE(:labels, labels), version = COALESCE(:version, version), host = COALESCE(:host, host),
-  enforces = COALESCE(:enforces, enforces), seen_us = VALUES(seen_us)
+  enforces = COALESCE(:enforces, enforces), offers = COALESCE(:offers, offers), seen_us = VALUES(seen_us)
 
 -- ---------------------------------------------------------------- people and rights
 -- name: principal
-INSERT INTO Principals (principal, name, is_worker, active, has_sql, sql_hash, made_us)
-VALUES (:principal, :name, :is_worker, :active, IF(:sql_hash = '', 0, 1), :sql_hash, :at_us)
-ON DUPLICATE KEY UPDATE active = VALUES(active),
+INSERT INTO Principals (principal, name, is_worker, active, weight, has_sql, sql_hash, made_us)
+VALUES (:principal, :name, :is_worker, :active, :weight, IF(:sql_hash = '', 0, 1), :sql_hash, :at_us)
+ON DUPLICATE KEY UPDATE active = VALUES(active), weight = VALUES(weight),
   has_sql = CASE WHEN :drop_sql AND has_sql = 1 THEN 2 WHEN :sql_hash <> '' THEN 1 ELSE has_sql END,
   sql_hash = IF(:drop_sql, '', IF(:sql_hash = '', sql_hash, :sql_hash))
 
