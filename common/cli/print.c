@@ -30,10 +30,11 @@ static const char *own_option(const struct cli *cli, const char *name)
         return NULL;
 }
 
+/* The heading says it in capitals: that spelling is as good. */
 static int find_column(const struct listing *listing, const char *name, size_t n)
 {
         for (size_t i = 0; i < listing->n_columns; i++)
-                if (strlen(listing->columns[i]) == n && memcmp(listing->columns[i], name, n) == 0)
+                if (strlen(listing->columns[i]) == n && strncasecmp(listing->columns[i], name, n) == 0)
                         return (int)i;
         return -1;
 }

@@ -109,6 +109,8 @@ static void why_slots(const struct core *core, struct lot *lot, struct buf *rows
                 why_no_worker(core, lot, rows);
                 return;
         }
+        if (!lot->bucket) /* nothing of it could be granted: another row says why */
+                return;
         for (struct kind *kind = core->kinds; kind; kind = kind->hh.next) {
                 const struct lot *next = kind->n > 0 ? queue_first(core, kind) : NULL;
 
@@ -196,7 +198,10 @@ static void why_times(const struct core *core, const struct job *job, struct buf
                 buf_clear(&text);
         }
         if (job->backoffs) {
-                buf_addf(&text, "%llu tasks wait for their next attempt", (ull)backoff_count(job));
+                uint64_t n = backoff_count(job);
+
+                buf_addf(&text, "%llu %s", (ull)n,
+                         n == 1 ? "task waits for its next attempt" : "tasks wait for their next attempt");
                 add(rows, "back-off", &text);
         }
 }

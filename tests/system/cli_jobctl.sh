@@ -42,6 +42,7 @@ exits "but no others" 64 jobctl ls -s finished
 equal "-o and --csv" "$(jobctl ls --csv -o name,tasks,failed,comment "$alpha")" $'name,tasks,failed,comment\nalpha,4,1,'
 exits "an unknown column" 64 jobctl ls -o nothing
 matches "is told which there are" "$err" 'columns: job_id name'
+equal "a column as the heading spells it" "$(jobctl ls -q -o JOB_ID | tr -d ' ' | tr '\n' ' ')" "$(jobctl ls -q -o job_id | tr -d ' ' | tr '\n' ' ')"
 equal "--sort falling" "$(jobctl ls -q -o job_id --sort -job_id | tr -d ' ' | tr '\n' ' ')" "$beta $alpha "
 equal "-n keeps the newest" "$(ids jobctl --json ls -n 1)" "$beta "
 equal "--queue" "$(ids jobctl --json ls --queue night)" ""
