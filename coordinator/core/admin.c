@@ -413,8 +413,13 @@ static void queue_set(struct core *core, const struct asker *asker, const struct
         bool makes = ask->has_max_running || ask->has_weight;
         struct store_queue row;
 
-        if (!queue && (!makes || HASH_CNT(hh, core->queues) >= QUEUES_MAX)) {
-                not_there(core, asker, makes ? "queue, and no room for more, named" : "queue", ask->queue);
+        if (!queue && !makes) {
+                not_there(core, asker, "queue", ask->queue);
+                return;
+        }
+        if (!queue && HASH_CNT(hh, core->queues) >= QUEUES_MAX) {
+                reply_retry_later(core, asker, "there are 1,000 queues already: jobctl queue ls shows them",
+                                  5000);
                 return;
         }
         queue = job_queue(core, ask->queue);

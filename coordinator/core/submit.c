@@ -463,8 +463,9 @@ static int64_t sort_out(struct core *core, struct pending *pending, struct rec_s
                 }
         }
         if (fresh > 0 && !queues_fit(core, submit)) {
-                reply_refused(core, &pending->asker, ERR_NOT_FOUND,
-                              "no such queue, and there are 1,000 already: jobctl queue ls shows them");
+                reply_retry_later(core, &pending->asker,
+                                  "no such queue, and there are 1,000 already: jobctl queue ls shows them",
+                                  5000);
                 return -1;
         }
         if (fresh > 0 && HASH_CNT(hh, core->jobs) + (uint64_t)fresh > core->settings.unfinished_jobs_max) {

@@ -97,9 +97,11 @@ static void nobody_makes_queues_without_end(void)
                 snprintf(name, sizeof(name), "q%d", i);
                 set_queue(s, name, false);
         }
-        CU_ASSERT_EQUAL(scene_refusal(s, OSCAR), ERR_NOT_FOUND);
+        CU_ASSERT_EQUAL(scene_refusal(s, OSCAR), ERR_RETRY_LATER);
         CU_ASSERT_EQUAL(submit_to(s, "one-more"), 0);
-        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_NOT_FOUND);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_RETRY_LATER);
+        set_queue(s, "one-more", true);
+        CU_ASSERT_EQUAL(scene_refusal(s, OSCAR), ERR_NOT_FOUND);
         CU_ASSERT_NOT_EQUAL(submit_to(s, "first"), 0);
         scene_free(s);
 }
