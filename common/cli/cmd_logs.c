@@ -6,6 +6,13 @@
 
 static const struct opt options[] = {
         { .name = "follow", .letter = 'f', .group = "What", .help = "go on until the jobs have ended" },
+        { .name = "timeout",
+          .parse = opt_duration,
+          .arg = "T",
+          .min = 0,
+          .max = 31622400000,
+          .example = "5m",
+          .help = "with --follow: stop after T with exit code 75; the jobs go on" },
         { .name = "tail",
           .parse = opt_count,
           .arg = "N",
@@ -69,7 +76,9 @@ static int print_target(struct cli *cli, const struct logs *logs, const struct t
 
 static int follow(struct cli *cli, const struct logs *logs, const struct targets *targets)
 {
-        const struct follow follow = { .cli = cli, .logs = logs };
+        const struct follow follow = { .cli = cli,
+                                       .logs = logs,
+                                       .timeout_ms = opts_number(cli->opts, "timeout", -1) };
         struct err err = { 0 };
         int code;
 
@@ -94,6 +103,10 @@ static int run(struct cli *cli)
 
         if (opts_flag(cli->opts, "both") && opts_flag(cli->opts, "stderr")) {
                 (void)err_set(&err, ERR_USAGE, "--stderr and --both exclude each other");
+                return cli_fail(cli, &err);
+        }
+        if (opts_has(cli->opts, "timeout") && !opts_flag(cli->opts, "follow")) {
+                (void)err_set(&err, ERR_USAGE, "--timeout goes with --follow");
                 return cli_fail(cli, &err);
         }
         if (cli->form == CLI_FORM_JSON) {

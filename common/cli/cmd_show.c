@@ -26,7 +26,7 @@ static const struct opt_program program = {
         .examples = examples,
         .usage = usage,
         .options = no_options,
-        .common = cli_common_options,
+        .common = cli_query_options,
 };
 
 static void add_row_json(const struct listing *listing, const struct cell *cells, struct buf *out)
@@ -217,6 +217,17 @@ static int show_job(struct cli *cli, uint64_t job, bool first, struct buf *out, 
         return 0;
 }
 
+/* One line a job: what a description or an event is has no columns. */
+static int print_csv(struct cli *cli, const struct targets *targets)
+{
+        static const struct print print = { .schema = "jobctl.show/1" };
+        struct listing *listings = command_listings(cli, LIST_KIND_JOBS, targets);
+        int code = command_print(cli, &print, listings, targets->n);
+
+        listings_free(listings, targets->n);
+        return code;
+}
+
 static int run(struct cli *cli)
 {
         CLEANUP_PICKED struct picked_tasks picked = { 0 };
@@ -225,6 +236,8 @@ static int run(struct cli *cli)
 
         if (command_targets(cli, &picked, &err) < 0)
                 return cli_fail(cli, &err);
+        if (cli->form == CLI_FORM_CSV)
+                return print_csv(cli, &picked.targets);
         if (cli->form == CLI_FORM_JSON)
                 buf_add_str(&out, "{\"schema\":\"jobctl.show/1\",\"rows\":[");
         for (size_t i = 0; i < picked.targets.n; i++) {

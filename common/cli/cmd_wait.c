@@ -7,10 +7,10 @@ static const struct opt options[] = {
           .parse = opt_duration,
           .arg = "T",
           .group = "Waiting",
-          .min = 1,
+          .min = 0,
           .max = 31622400000,
           .example = "5m",
-          .help = "stop waiting after T with exit code 75; the jobs go on" },
+          .help = "stop waiting after T with exit code 75; the jobs go on; 0: only look" },
         { .name = "exit-code", .help = "exit with the largest exit code of the tasks" },
         { .name = "progress", .help = "show counts on stderr" },
         { 0 },
@@ -28,10 +28,10 @@ static const struct opt_program program = {
         .examples = examples,
         .usage = usage,
         .options = options,
-        .common = cli_common_options,
+        .common = cli_query_options,
 };
 
-/* --json: the jobs that were waited for, as they are now. */
+/* --json and --csv: the jobs that were waited for, as they are now. */
 static int print_jobs(struct cli *cli, const struct targets *targets, int code)
 {
         static const struct print print = { .schema = "jobctl.wait/1" };
@@ -49,7 +49,7 @@ static int run(struct cli *cli)
                 .cli = cli,
                 .progress = opts_flag(cli->opts, "progress"),
                 .exit_code = opts_flag(cli->opts, "exit-code"),
-                .timeout_ms = opts_number(cli->opts, "timeout", 0),
+                .timeout_ms = opts_number(cli->opts, "timeout", -1),
         };
         struct err err = { 0 };
         int code;
@@ -57,7 +57,7 @@ static int run(struct cli *cli)
         if (command_targets(cli, &picked, &err) < 0)
                 return cli_fail(cli, &err);
         if (follow_targets(&follow, &picked.targets, &code, &err) == 0)
-                return cli->form == CLI_FORM_JSON ? print_jobs(cli, &picked.targets, code) : code;
+                return cli->form == CLI_FORM_TEXT ? code : print_jobs(cli, &picked.targets, code);
         return interrupted() ? follow_interrupted(cli, &picked.targets) : cli_fail(cli, &err);
 }
 

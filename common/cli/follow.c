@@ -40,6 +40,9 @@ static int time_is_up(const struct waiting *waiting, const struct target *target
 {
         CLEANUP_BUF struct buf time = { 0 };
 
+        if (waiting->follow->timeout_ms == 0)
+                return err_set(err, ERR_RETRY_LATER, "job %" PRIu64 " has not ended; it goes on",
+                               target->job);
         duration_print(waiting->follow->timeout_ms, &time);
         return err_set(err, ERR_RETRY_LATER, "job %" PRIu64 " has not ended within %s; it goes on",
                        target->job, time.bytes);
@@ -125,6 +128,10 @@ static struct msg *wait_one(struct waiting *waiting, const struct target *target
                 begun = true;
                 if (msg->u.event.done)
                         return STEAL(msg);
+                if (waiting->follow->timeout_ms == 0) {
+                        (void)time_is_up(waiting, target, err);
+                        return NULL;
+                }
         }
 }
 
@@ -199,8 +206,11 @@ int follow_targets(const struct follow *follow, const struct targets *targets, i
         int rc = 0;
 
         interrupt_catch();
-        if (follow->timeout_ms)
-                waiting.deadline_us = clock_mono_us() + follow->timeout_ms * US_PER_MS;
+        if (follow->timeout_ms >= 0) /* a look needs an answer, and gets the time of one */
+                waiting.deadline_us =
+                        clock_mono_us() +
+                        (follow->timeout_ms > 0 ? follow->timeout_ms : cli_connect_timeout_ms(follow->cli)) *
+                                US_PER_MS;
         if (cli_connect(follow->cli, err) < 0)
                 return -1;
         client_set_patience(follow->cli->client, -1);

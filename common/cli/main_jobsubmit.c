@@ -68,7 +68,7 @@ static int wait_for(const struct submit *submit, const struct submitted *submitt
                 .logs = opts_flag(submit->opts, "watch") ? &logs : NULL,
                 .progress = opts_flag(submit->opts, "progress"),
                 .exit_code = opts_flag(submit->opts, "exit-code"),
-                .timeout_ms = opts_number(submit->opts, "timeout", 0),
+                .timeout_ms = opts_number(submit->opts, "timeout", -1),
         };
         struct target target = { .job = submitted->job };
         struct targets targets = { .list = &target, .n = 1 };

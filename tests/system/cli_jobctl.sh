@@ -82,6 +82,17 @@ exits "wait for those that did" 0 jobctl wait "$alpha.[1-2]"
 exits "wait --exit-code" 1 jobctl wait --exit-code "$alpha"
 long=$(jobsubmit -a 1-3 -- sh -c 'echo start; sleep 60')
 exits "wait --timeout" 75 jobctl wait "$long" --timeout 0.3s
+exits "wait --timeout 0 looks once: it runs" 75 jobctl wait "$long" --timeout 0
+matches "and says so" "$err" "job $long has not ended; it goes on"
+exits "or has ended" 0 jobctl wait "$alpha.[1-2]" --timeout 0
+exits "well or not" 1 jobctl wait "$alpha" --timeout 0
+exits "both" 75 jobctl wait "$alpha.[1-2]" "$long" --timeout 0
+exits "logs -f --timeout" 75 jobctl logs "$long" -f --timeout 0.3s
+matches "prints what there is" "$out" start
+exits "without -f there is nothing to wait for" 64 jobctl logs "$long" --timeout 1
+exits "wait --csv" 0 jobctl wait "$alpha.[1-2]" --csv
+matches "prints the job" "$out" "^job_id,name,.*"$'\n'"$alpha,alpha,"
+equal "show --csv, too" "$(jobctl show "$alpha" --csv)" "$out"
 exits "why: it runs" 0 jobctl why "$long"
 
 # --- acting
