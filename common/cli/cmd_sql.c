@@ -26,26 +26,31 @@ extern const char schema_text[]; /* sql/views/schema.txt, made into a string by 
 /* --- columns ---------------------------------------------------------------------------------------------------- */
 struct columns {
         struct buf names; /* each with its NUL */
-        bool *numeric;
+        enum column_form { FORM_TEXT, FORM_NUMBER, FORM_TIME } * forms;
         size_t n, cap;
 };
 
 static void columns_done(struct columns *columns)
 {
         buf_done(&columns->names);
-        xfree(columns->numeric);
+        xfree(columns->forms);
 }
 
-static bool is_numeric_type(const char *type)
+static enum column_form form_of_type(const char *type)
 {
-        static const char *const types[] = { "TINY",  "SHORT",  "LONG",    "INT24",      "LONGLONG",
-                                             "FLOAT", "DOUBLE", "DECIMAL", "NEWDECIMAL", "YEAR" };
+        static const struct {
+                const char *type;
+                enum column_form form;
+        } types[] = { { "TINY", FORM_NUMBER },   { "SHORT", FORM_NUMBER },    { "LONG", FORM_NUMBER },
+                      { "INT24", FORM_NUMBER },  { "LONGLONG", FORM_NUMBER }, { "FLOAT", FORM_NUMBER },
+                      { "DOUBLE", FORM_NUMBER }, { "DECIMAL", FORM_NUMBER },  { "NEWDECIMAL", FORM_NUMBER },
+                      { "YEAR", FORM_NUMBER },   { "DATETIME", FORM_TIME },   { "TIMESTAMP", FORM_TIME } };
         size_t n = strcspn(type, " \n");
 
         for (size_t i = 0; i < ARRAY_LEN(types); i++)
-                if (strlen(types[i]) == n && memcmp(types[i], type, n) == 0)
-                        return true;
-        return false;
+                if (strlen(types[i].type) == n && memcmp(types[i].type, type, n) == 0)
+                        return types[i].form;
+        return FORM_TEXT;
 }
 
 /* Lines "Field   1:  `name`" and "Type:       LONG" in front of the (empty) table. */
@@ -58,10 +63,10 @@ static void take_line(struct columns *columns, char *line)
                         return;
                 buf_add(&columns->names, name + 1, (size_t)(end - name) - 1);
                 buf_add_char(&columns->names, '\0');
-                GROW(columns->numeric, columns->cap, columns->n + 1);
-                columns->numeric[columns->n++] = false;
+                GROW(columns->forms, columns->cap, columns->n + 1);
+                columns->forms[columns->n++] = FORM_TEXT;
         } else if (strncmp(line, "Type:", 5) == 0 && columns->n) {
-                columns->numeric[columns->n - 1] = is_numeric_type(line + 5 + strspn(line + 5, " "));
+                columns->forms[columns->n - 1] = form_of_type(line + 5 + strspn(line + 5, " "));
         }
 }
 
@@ -113,29 +118,48 @@ static void make_text(struct cell *cell, struct buf *room)
         cell->n = room->n;
 }
 
-static void add_row(const struct sql_rows *rows, struct sheet *sheet, const struct columns *columns,
-                    bool json)
+/* "2026-11-25 19:00:19.720840", which is UTC as in all views, as ISO 8601 has it. */
+static void make_time(struct cell *cell, struct buf *room)
 {
+        buf_add(room, cell->text, cell->n);
+        buf_add_char(room, 'Z');
+        room->bytes[strlen("2026-11-25")] = 'T';
+        cell->text = room->bytes;
+        cell->n = room->n;
+}
+
+static bool is_time(const struct cell *cell)
+{
+        static const char shape[] = "dddd-dd-dd dd:dd:dd";
+
+        for (size_t i = 0; shape[i]; i++)
+                if (i >= cell->n ||
+                    (shape[i] == 'd' ? !isdigit((unsigned char)cell->text[i]) : cell->text[i] != shape[i]))
+                        return false;
+        return true;
+}
+
+static void add_json_row(const struct sql_rows *rows, struct sheet *sheet, const struct columns *columns)
+{
+        struct buf *rooms = xcalloc(MAX(rows->n, 1), sizeof(*rooms));
+
         for (size_t i = 0; i < rows->n; i++) {
                 struct cell *cell = &rows->cells[i];
+                enum column_form form = i < columns->n ? columns->forms[i] : FORM_TEXT;
 
-                if (cell->kind == CELL_TEXT && i < columns->n && columns->numeric[i] && is_json_number(cell))
+                if (cell->kind != CELL_TEXT)
+                        continue;
+                if (form == FORM_NUMBER && is_json_number(cell))
                         cell->kind = CELL_NUMBER;
-        }
-        if (json) {
-                struct buf *rooms = xcalloc(MAX(rows->n, 1), sizeof(*rooms));
-
-                for (size_t i = 0; i < rows->n; i++)
-                        if (rows->cells[i].kind == CELL_TEXT &&
-                            !utf8_valid(rows->cells[i].text, rows->cells[i].n))
-                                make_text(&rows->cells[i], &rooms[i]);
-                sheet_row(sheet, rows->cells);
-                for (size_t i = 0; i < rows->n; i++)
-                        buf_done(&rooms[i]);
-                xfree(rooms);
-                return;
+                else if (form == FORM_TIME && is_time(cell))
+                        make_time(cell, &rooms[i]);
+                else if (!utf8_valid(cell->text, cell->n))
+                        make_text(cell, &rooms[i]);
         }
         sheet_row(sheet, rows->cells);
+        for (size_t i = 0; i < rows->n; i++)
+                buf_done(&rooms[i]);
+        xfree(rooms);
 }
 
 static struct sheet *empty_sheet(struct cli *cli, const struct columns *columns)
@@ -163,7 +187,10 @@ static int print_rows(struct cli *cli, const char *query, struct columns *column
         while ((more = sql_rows_next(&rows, err)) > 0) {
                 if (!sheet)
                         sheet = sheet_new(cli, "jobctl.sql/1", rows.names, rows.n, NULL);
-                add_row(&rows, sheet, columns, json);
+                if (json)
+                        add_json_row(&rows, sheet, columns);
+                else
+                        sheet_row(sheet, rows.cells);
         }
         if (mariadb_client_end(&client, &end_err) < 0) { /* its own reason beats that the text broke off */
                 *err = end_err;

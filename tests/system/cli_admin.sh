@@ -64,6 +64,9 @@ l2" AS f, 36.10 AS g, "36.10" AS h, 007 AS i'
 equal "--csv: NULL is empty, text NULL is not" "$(as ann jobctl sql --csv "$table")" $'a,b,c,d,e,f,g,h,i\n,NULL,,"x,y","q""q","l1\nl2",36.10,36.10,7'
 equal "--json: numbers and texts differ" "$(as ann jobctl sql --json "$table")" \
         $'{"schema":"jobctl.sql/1","rows":[\n{"a":null,"b":"NULL","c":"","d":"x,y","e":"q\\"q","f":"l1\\nl2","g":36.10,"h":"36.10","i":7}]}'
+equal "--json: times are ISO 8601, texts that look so are texts" \
+        "$(as ann jobctl sql --json 'SELECT CAST("2026-11-25 19:00:19.72" AS DATETIME(6)) AS a, "2026-11-25 19:00:19" AS b, CAST(NULL AS DATETIME) AS c')" \
+        $'{"schema":"jobctl.sql/1","rows":[\n{"a":"2026-11-25T19:00:19.720000Z","b":"2026-11-25 19:00:19","c":null}]}'
 equal "an empty result has its header" "$(as ann jobctl sql --csv 'SELECT job_id, name FROM v_jobs WHERE job_id<0')" job_id,name
 equal "without a terminal: tabs" "$(as ann jobctl sql 'SELECT 1 AS x, 2 AS y')" $'x\ty\n1\t2'
 chmod 640 ann.profile.cnf
