@@ -117,6 +117,17 @@ static bool takes_next(const char *word)
         return false;
 }
 
+/* A word in front of a command that is no value of one of its options was meant as the command. NULL: there is none. */
+static const char *stray_word(const struct opt_program *program, int n, char *const *words)
+{
+        CLEANUP_OPTS struct opts opts = { 0 };
+        struct err err = { 0 };
+
+        if (opt_parse(program, n, words, &opts, &err) < 0 || opts.n_words == 0)
+                return NULL;
+        return opts.words[0];
+}
+
 struct line {
         const struct command *command;
         int at; /* index of its first word */
@@ -184,8 +195,11 @@ int main(int argc, char **argv)
         char **words = argv + 1;
 
         signal(SIGPIPE, SIG_DFL); /* `jobctl ls | head` ends quietly */
-        if (line.command)
-                return run_command(&line, n, words);
+        if (line.command) {
+                const char *stray = stray_word(line.command->program, line.at, words);
+
+                return stray ? unknown_command(stray, NULL) : run_command(&line, n, words);
+        }
         if (has_word(n, words, "--version"))
                 return answer_general(false);
         if (line.first < 0 && (has_word(n, words, "--help") || has_word(n, words, "-h")))

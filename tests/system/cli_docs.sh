@@ -75,6 +75,8 @@ exits "a group alone" 64 jobctl user
 matches "names its commands" "$err" 'user add'
 exits "an unknown option" 64 jobctl ls --colums x
 matches "has a suggestion" "$err" 'unknown option --colums'
+exits "a word before the command is no command" 64 jobctl nosuch ls
+matches "and is named" "$err" "no command 'nosuch'"
 exits "options may stand before the command" 69 jobctl --connect-timeout 0.2s --profile "$T/sample.profile" ls
 exits "the views are documented" 0 jobctl sql --schema
 for view in v_jobs v_tasks v_attempts v_results v_output v_data v_events v_workers v_demand; do
