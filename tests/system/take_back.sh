@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
 # Tasks that wait behind a long one on one worker go to another that is idle: they do not wait for its end.
+#
+# A worker whose slots are all taken by long tasks gives back by itself what it holds ahead, and the first two parts hold
+# with that alone. The third needs the coordinator's take-back: nothing tells the worker that what it holds must wait.
 . "${BASH_SOURCE%/*}/lib.sh"
 
 cluster_up --workers 2 --slots 1
@@ -20,4 +23,20 @@ exits "the short ones do not wait for it" 0 jobctl wait "$short" --timeout 120
 equal "which runs still" "$(job_status "$long")" running
 touch "$T/go"
 exits "until it ends" 0 jobctl wait "$long" --timeout 60
+
+# A slot is free, so the holder sees no reason to give anything back; but each task that waits there wants both slots.
+rm "$T/go"
+must local_ scale 1
+exits "short tasks, so that the one worker asks for many ahead" 0 jobsubmit -q --wait -a 1-300 true
+granted() { jobctl server status --csv | sed -n 's/^tasks_granted,//p'; }
+half=$(jobsubmit -q -n half -p 50 -- sh -c "until [ -e '$T/go' ]; do sleep 0.05; done")
+await "a task of one slot runs" 20 eval '[ "$(job_status "$half")" = running ]'
+whole=$(jobsubmit -q -n whole -c 2 -a 1-20 true)
+await "tasks of two slots wait behind it" 20 eval '[ "$(granted)" -gt 4 ]'
+must local_ scale 2
+exits "the coordinator takes them to an idle worker" 0 jobctl wait "$whole" --timeout 60
+equal "where they ran" "$(ask "SELECT COUNT(DISTINCT worker), SUM(worker IS NULL) FROM v_tasks WHERE job_id=$whole")" 1,0
+equal "while the first runs still" "$(job_status "$half")" running
+touch "$T/go"
+exits "until it ends, too" 0 jobctl wait "$half" --timeout 60
 finish
