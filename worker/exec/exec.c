@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "exec/run.h"
 
 static struct run *run_of_output(struct output *output)
@@ -124,12 +125,27 @@ static uint64_t oom_kills(void)
         return n;
 }
 
+static void look_for_oom(struct timer *timer)
+{
+        struct exec *exec = (struct exec *)((char *)timer - offsetof(struct exec, oom_timer));
+
+        oom_look(&exec->oom, oom_kills());
+        if (exec->by_pid)
+                loop_timer_set(exec->loop, timer, clock_mono_us() + OOM_LOOK_US);
+}
+
+void exec_oom_watch(struct exec *exec)
+{
+        if (exec->oom_timer.place)
+                return;
+        oom_start(&exec->oom, oom_kills());
+        exec->oom_timer.due = look_for_oom;
+        loop_timer_set(exec->loop, &exec->oom_timer, clock_mono_us() + OOM_LOOK_US);
+}
+
 bool exec_oom_happened(struct exec *exec)
 {
-        uint64_t before = exec->oom_kills;
-
-        exec->oom_kills = oom_kills();
-        return exec->oom_kills > before;
+        return oom_blame(&exec->oom, oom_kills());
 }
 
 /* ------------------------------------------------------------------ what tasks say of themselves */
@@ -210,7 +226,6 @@ struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct e
         exec->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         exec->spawner = spawner_new(err);
         exec->tree = tree_new();
-        exec->oom_kills = oom_kills();
         if (!exec->spawner)
                 return NULL;
         if (exec->null_fd < 0) {
@@ -248,6 +263,7 @@ void exec_free(struct exec *exec)
                 }
                 run_free(run);
         }
+        loop_timer_clear(exec->loop, &exec->oom_timer);
         inputs_free_all(exec);
         reporter_free(exec->reporter);
         memlimits_free(exec->memlimits);

@@ -214,6 +214,7 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
         spawn.envp = words_end(&exec->words_env);
         spawn.argv = words_end(&exec->words_args);
         run->started_us = clock_mono_us();
+        exec_oom_watch(exec);
         run->pid = spawn_in_group(run, &spawn, &step, &error);
         if (run->pid < 0) {
                 run->pid = 0;

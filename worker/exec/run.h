@@ -18,6 +18,7 @@
 #include "exec/group.h"
 #include "exec/output.h"
 #include "exec/memlimit.h"
+#include "exec/oom.h"
 #include "exec/report.h"
 #include "exec/tree.h"
 
@@ -68,7 +69,8 @@ struct exec {
         struct run *waiting; /* for credit, first come first served */
         size_t n_unsettled;
         int null_fd;
-        uint64_t oom_kills; /* the machine's counter when last looked at */
+        struct oom oom;
+        struct timer oom_timer; /* set while something runs */
         struct words words_env, words_args;
         char enforces[256];
 };
@@ -84,7 +86,8 @@ void run_wait_credit(struct run *run);
 /* exec.c */
 int64_t exec_oldest_other_us(const struct exec *exec, const struct run *run);
 bool exec_is_leader(void *arg, pid_t pid);
-bool exec_oom_happened(struct exec *exec);
+void exec_oom_watch(struct exec *exec); /* before something starts */
+bool exec_oom_happened(struct exec *exec); /* a task died of SIGKILL: of that? */
 
 /* result.c: read JOB_RESULT. NULL reason: TASK_REASON_NONE with or without a result. */
 enum task_reason result_read(int at_fd, const char *path, struct buf *ret_text, bool *ret_has);
