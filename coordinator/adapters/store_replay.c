@@ -167,10 +167,12 @@ static int replay_job(struct replay *replay, struct job_id job, struct err *err)
         positions.from = event.u.job.job.state.low;
         positions.to = event.u.job.job.state.mark;
         spec = job_spec_dup(&event.u.job.job.spec->spec); /* the core takes the other */
+        if (spec->spec.has_edges) /* who waits for them must know how each ended */
+                positions.from = 0;
         replay->each(replay->arg, &event);
         job_spec_free(event.u.job.job.spec); /* NULL if it did */
-        return store_read_tasks(store->db, "replay_tasks", id, &spec->spec, positions, each_tasks, replay,
-                                err);
+        return store_read_tasks(store->db, spec->spec.has_edges ? "replay_graph" : "replay_tasks", id,
+                                &spec->spec, positions, each_tasks, replay, err);
 }
 
 static int read_ids(struct replay *replay, uint64_t **ret_ids, size_t *ret_n, struct err *err)

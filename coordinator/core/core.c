@@ -12,6 +12,7 @@
 #include "core/comeback.h"
 #include "core/deps.h"
 #include "core/entries.h"
+#include "core/graph.h"
 #include "core/job.h"
 #include "core/news.h"
 #include "core/park.h"
@@ -234,6 +235,10 @@ static void on_fact(struct core *core, const struct event *event)
         case FACT_DUE:
                 comeback_on_due(core, &fact->op->u.find_due);
                 break;
+        case FACT_PARENTS:
+                if (job && job->graph)
+                        graph_committed(core, job, fact->n);
+                break;
         case FACT_AGAIN:
                 if (job)
                         tasks_thaw(core, job, fact->n);
@@ -292,9 +297,12 @@ static void on_life(struct core *core, struct event *event)
                 break;
         case EVENT_ENTRIES:
                 job = job_find(core, event->u.entries.job.n);
-                if (job)
-                        entries_put(core, job, event->u.entries.chunk, event->u.entries.bytes,
-                                    event->u.entries.n_bytes);
+                if (!job)
+                        break;
+                graph_put(core, job, event->u.entries.chunk, event->u.entries.bytes,
+                          event->u.entries.n_bytes);
+                entries_put(core, job, event->u.entries.chunk, event->u.entries.bytes,
+                            event->u.entries.n_bytes);
                 break;
         case EVENT_DRAIN:
                 core->draining = true;

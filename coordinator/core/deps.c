@@ -48,8 +48,10 @@ static void unlink_from(struct job *on, struct dependency *dependency)
         dependency->prev = dependency->next = NULL;
 }
 
-static bool is_met(enum after_when when, enum task_status status)
+static bool is_met(const struct job *job, enum after_when when, enum task_status status)
 {
+        if (job->spec->spec.on_dep_fail_run)
+                return true;
         switch (when) {
         case AFTER_WHEN_OK:
                 return status == TASK_STATUS_SUCCEEDED;
@@ -70,7 +72,7 @@ static void answer(struct core *core, struct dependency *dependency, bool found,
                 return;
         dependency->on.n = 0;
         job->n_waits--;
-        if (found && is_met(dependency->when, status)) {
+        if (found && is_met(job, dependency->when, status)) {
                 if (job->n_waits == 0)
                         job_rehome(core, job);
                 return;

@@ -15,6 +15,7 @@
 #include "core/backoff.h"
 #include "core/deps.h"
 #include "core/entries.h"
+#include "core/graph.h"
 #include "core/lease.h"
 #include "core/namesake.h"
 #include "core/park.h"
@@ -234,6 +235,7 @@ void job_free(struct core *core, struct job *job)
         deps_forget(core, job);
         backoff_forget_job(core, job);
         when_forget(core, job);
+        graph_free(job);
         watch_forget_job(core, job);
         entries_forget(core, job);
         LL_FOREACH_SAFE (job->acks, ack, next_ack)

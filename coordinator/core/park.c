@@ -2,7 +2,8 @@
  *
  * Invariants: 1. parked positions at or above the cursor are in job.gone: the cursor passes over them. 2. all of
  * job.parked is counted under job.parked_at, which is park_home. 3. what was let go stays in job.ripe until it lies below
- * the committed mark and its row exists, and in job.cool until its last attempt is committed as used up. */
+ * the committed mark and its row exists; what has a row is in job.cool until that says queued. So a restart never takes
+ * a task that was granted for one that waits. */
 #include "core/park.h"
 
 #include "core/job.h"
@@ -94,6 +95,14 @@ static void park_all(struct core *core, struct job *job, struct spans *taken, en
         }
 }
 
+void park_taken(struct core *core, struct job *job, struct spans *take, enum park why)
+{
+        if (take->count > 0)
+                park_all(core, job, take, why, 0);
+        spans_done(take);
+        queue_consider(core, job);
+}
+
 static uint64_t park(struct core *core, struct job *job, const struct spans *which, enum park why,
                      int64_t until_us)
 {
@@ -148,30 +157,20 @@ static void leave_parked(struct core *core, struct job *job, uint64_t n)
                 job_move(core, job, job->parked_at, TRIGGER_MET, home, n);
 }
 
-/* The last attempt of some may not be committed yet. */
-static void cool_again(struct job *job)
-{
-        const struct thaw *thaw;
-
-        for (thaw = job->thaws; thaw; thaw = thaw->next) {
-                for (size_t i = thaw->which.head; i < thaw->which.n; i++)
-                        spans_take(&job->ripe, thaw->which.list[i].lo, thaw->which.list[i].hi, &job->cool);
-        }
-}
-
 void park_release(struct core *core, struct job *job, const struct spans *which, enum park why)
 {
-        struct spans free = { 0 };
+        struct spans free = { 0 }, written = { 0 };
 
         take_parked(job, which, why, &free);
         if (free.count == 0)
                 return;
         leave_parked(core, job, free.count);
         write_rows(core, job, &free, TASK_STATUS_QUEUED, TASK_REASON_NONE, 0);
-        if (job->phase == JOB_NEW && job->cursor > 0)
-                spans_take(&free, 0, job->cursor - 1, &job->limbo);
+        if (job->exist_asked > 0)
+                spans_take(&free, 0, job->exist_asked - 1, &written);
         spans_move(&free, &job->ripe);
-        cool_again(job);
+        if (written.count > 0)
+                tasks_cool(core, job, &written);
         park_ripen(job);
         queue_consider(core, job);
 }

@@ -17,8 +17,10 @@ enum park { /* the note of a span in job.parked; the reason of the row says it a
 uint64_t park_tasks(struct core *core, struct job *job, const struct spans *which, enum park why);
 /* The same for PARK_TIME; their rows hold until_us (wall), for a restart. */
 uint64_t park_tasks_until(struct core *core, struct job *job, const struct spans *which, int64_t until_us);
-/* What they were parked for came: those still parked for `why` can be granted; others of `which` are left alone. While a
- * job is being replayed they may have been granted just before the stop: then their workers are waited for, in limbo. */
+/* The same for positions that the caller has taken from where they were, counted at home; empties *take. */
+void park_taken(struct core *core, struct job *job, struct spans *take, enum park why);
+/* What they were parked for came: those still parked for `why` can be granted; others of `which` are left alone. They
+ * are granted when their row says so: a row that waits was never granted. */
 void park_release(struct core *core, struct job *job, const struct spans *which, enum park why);
 /* From the row of a task that waits, below the cursor; counts are settled by park_settle. */
 void park_replayed(struct job *job, const struct span *run, bool dependency);

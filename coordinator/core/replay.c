@@ -12,6 +12,7 @@
 #include "core/backoff.h"
 #include "core/comeback.h"
 #include "core/deps.h"
+#include "core/graph.h"
 #include "core/job.h"
 #include "core/memory.h"
 #include "core/park.h"
@@ -76,6 +77,7 @@ void replay_job(struct core *core, struct replay_job *replay)
         job->ending_reason = state->ending_reason;
         job->floor_epoch = state->floor_epoch;
         take_counts(job, state);
+        graph_attach(job, job->cursor);
 }
 
 static uint32_t note_for(struct job *job, const struct replay_tasks *tasks)
@@ -106,6 +108,9 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
         index_spans(&job->indexes, &tasks->indexes, 1, &named);
         if (job->cursor > 0)
                 spans_take(&named, 0, job->cursor - 1, &below);
+        graph_replayed(job, &below, task_status_is_final(tasks->status));
+        if (task_status_is_final(tasks->status))
+                spans_done(&below);
         memory_replayed(core, job, &below, tasks->ooms);
         if (tasks->status == TASK_STATUS_WAITING && !backoff_is_over(core, tasks)) {
                 bool dependency = tasks->reason == TASK_REASON_DEPENDENCY;
@@ -185,9 +190,18 @@ static void revive(struct core *core, struct job *job)
                 return;
         }
         settle_home(core, job);
+        if (job->graph && job->cursor < job->tasks && job->ending == 0) {
+                /* Rows that were never made: what was never granted waits like everything else. */
+                struct spans rest = { 0 };
+
+                spans_add(&rest, (struct span){ .lo = job->cursor, .hi = job->tasks - 1 });
+                park_tasks(core, job, &rest, PARK_DEPENDENCY);
+                spans_done(&rest);
+        }
         if (job->limbo.count > 0)
                 core->limbo_until_us = core->mono_us + core->settings.lease_ms * US_PER_MS;
         job_live(core, job);
+        graph_load(core, job);
         if (job->ending != 0)
                 sweep_job(core, job, job->ending, job->ending_reason);
         job_check_end(core, job);

@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "core/comeback.h"
 #include "core/deps.h"
+#include "core/graph.h"
 #include "core/job.h"
 #include "core/memory.h"
 #include "core/queue.h"
@@ -121,6 +122,7 @@ static struct job *bring_back(struct core *core, struct job_round *round, bool w
         job->n[TASK_STATUS_ABORTED] = state->aborted;
         job->phase = JOB_LIVE;
         when_attach(core, job, wait || state->started_us == 0);
+        graph_attach(job, job->tasks);
         if (wait)
                 deps_attach(core, job);
         else if (state->started_us == 0)
@@ -150,30 +152,56 @@ static void choose(const struct msg_retry *ask, const struct indexes *indexes,
         spans_done(&named);
 }
 
+/* What it chooses of one group and job.round does not have yet. */
+static void add_group(struct core *core, struct job *job, const struct msg_retry *ask,
+                      const struct replay_tasks *group)
+{
+        struct spans chosen = { 0 };
+        struct spans fresh = { 0 };
+
+        choose(ask, &job->indexes, group, &chosen);
+        for (size_t k = chosen.head; k < chosen.n; k++) {
+                for (uint32_t at = spans_skip(&job->round, chosen.list[k].lo); at <= chosen.list[k].hi;) {
+                        uint32_t end = MIN(chosen.list[k].hi, spans_next(&job->round, at) - 1);
+
+                        spans_add(&fresh,
+                                  (struct span){ .lo = at, .hi = end, .attempt = (uint16_t)group->attempt });
+                        at = spans_skip(&job->round, end + 1);
+                }
+        }
+        memory_replayed(core, job, &fresh, group->ooms + (group->status == TASK_STATUS_OOM));
+        job_move(core, job, group->status, TRIGGER_ROUND, TASK_STATUS_QUEUED, fresh.count);
+        spans_move(&fresh, &job->round);
+        spans_done(&chosen);
+}
+
+static void mark_failed(struct job *job, const struct replay_tasks *group)
+{
+        struct spans named = { 0 };
+
+        index_spans(&job->indexes, &group->indexes, 1, &named);
+        graph_replayed(job, &named, true);
+        spans_done(&named);
+}
+
 static uint64_t begin(struct core *core, struct job *job, const struct msg_retry *ask,
                       const struct job_round *round)
 {
         struct store_round *op;
         struct ranges ranges = { 0 };
+        struct spans wanted = { 0 };
+        uint64_t n;
 
-        for (size_t i = 0; i < round->n_tasks; i++) {
-                struct spans chosen = { 0 };
-
-                choose(ask, &job->indexes, &round->tasks[i], &chosen);
-                for (size_t k = chosen.head; k < chosen.n; k++) {
-                        struct span span = { .lo = chosen.list[k].lo,
-                                             .hi = chosen.list[k].hi,
-                                             .attempt = (uint16_t)round->tasks[i].attempt };
-
-                        spans_add(&job->round, span);
-                }
-                memory_replayed(core, job, &chosen,
-                                round->tasks[i].ooms + (round->tasks[i].status == TASK_STATUS_OOM));
-                job_move(core, job, round->tasks[i].status, TRIGGER_ROUND, TASK_STATUS_QUEUED, chosen.count);
-                spans_done(&chosen);
-        }
+        for (size_t i = 0; i < round->n_tasks; i++)
+                add_group(core, job, ask, &round->tasks[i]);
         if (job->round.count == 0)
                 return 0;
+        for (size_t i = job->round.head; i < job->round.n; i++)
+                spans_add(&wanted, job->round.list[i]);
+        for (size_t i = 0; job->graph && i < round->n_tasks; i++) {
+                mark_failed(job, &round->tasks[i]);
+                add_group(core, job, NULL, &round->tasks[i]); /* they wait again, or are aborted again */
+        }
         for (size_t i = job->round.head; i < job->round.n; i++)
                 index_ranges(&job->indexes, job->round.list[i].lo, job->round.list[i].hi, &ranges);
         op = &effects_store(core->out, STORE_ROUND)->u.round;
@@ -186,7 +214,11 @@ static uint64_t begin(struct core *core, struct job *job, const struct msg_retry
         job_rehome(core, job);
         job_set_dirty(core, job);
         effects_fact(core->out, (struct fact){ .kind = FACT_ROUND, .job = job->id });
-        return job->round.count;
+        n = job->round.count;
+        if (job->graph)
+                graph_round(core, job, &wanted);
+        spans_done(&wanted);
+        return n;
 }
 
 static uint64_t count(const struct job_round *round, const struct msg_retry *ask)

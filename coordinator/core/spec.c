@@ -157,6 +157,8 @@ int spec_check(const struct rec_job_spec *spec, struct err *err)
                 return err_set(err, ERR_BAD_FIELD, "entries and entries_per_chunk go together");
         if (spec->has_entries && spec->n_array > 0)
                 return err_set(err, ERR_BAD_FIELD, "entries and array exclude each other");
+        if (spec->has_edges && !spec->has_entries)
+                return err_set(err, ERR_BAD_FIELD, "edges: only between tasks that are entries");
         if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_inputs(spec, err) < 0 ||
             check_failure(spec, err) < 0 || check_needs(spec, err) < 0)
                 return -1;

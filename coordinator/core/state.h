@@ -232,6 +232,7 @@ struct job {
         struct job *namesake_next, *namesake_prev;
         bool waits_namesake;
         struct dependency *dependants;
+        struct graph *graph; /* its tasks depend on each other; NULL: they do not */
         struct watch *watches;
 
         bool wants_rows; /* in the line for rows */

@@ -14,6 +14,7 @@
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/fit.h"
+#include "core/graph.h"
 #include "core/job.h"
 #include "core/park.h"
 #include "core/pending.h"
@@ -225,12 +226,15 @@ void submit_write_chunk(struct core *core, struct job *job, uint32_t no, const u
                 .keep = shared_bytes_ref(body),
         };
         job->chunks_asked = no + 1;
-        if (place.part == 0)
+        if (place.part == 0) {
+                graph_put(core, job, no, bytes, n_bytes);
                 entries_put(core, job, no, bytes, n_bytes);
+        }
 }
 
 void submit_complete(struct core *core, struct job *job)
 {
+        graph_begin(core, job);
         job->phase = JOB_NEW;
         job->mark_asked = MAX(job->mark_asked, (uint32_t)MIN(job->tasks, (uint32_t)MARK_STRIDE));
         if (job->tasks <= SMALL_JOB_TASKS)
@@ -276,6 +280,7 @@ static struct job *make_job(struct core *core, const struct pending *pending, si
         deps_attach(core, job);
         when_attach(core, job, true);
         job->n[job_home(job)] = job->tasks;
+        graph_attach(job, 0);
         return job;
 }
 
@@ -534,6 +539,8 @@ void submit_durable(struct core *core, struct job *job)
         park_ripen(job);
         job_live(core, job);
         when_tick(core); /* before anything of it is granted: its start-by may have passed */
+        if (graph_is_circular(job) && job->ending == 0)
+                sweep_job(core, job, TASK_STATUS_ABORTED, TASK_REASON_DEPENDENCY);
         sweep_next(core, job);
         job_check_end(core, job);
 }

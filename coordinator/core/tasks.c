@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "core/graph.h"
 #include "core/queue.h"
 #include "core/sweep.h"
 #include "core/watch.h"
@@ -45,6 +46,8 @@ struct store_task_end *tasks_write_end(struct core *core, struct job *job, const
         job->ends_since_low += (uint32_t)MIN(which->count, (uint64_t)65536);
         if (job->watches)
                 watch_ended(core, job, which);
+        if (job->graph)
+                graph_ended(core, job, which, outcome->status);
         return end;
 }
 
@@ -135,6 +138,18 @@ void tasks_again_home(struct core *core, struct job *job, const struct spans *wh
                       const struct span *counts, bool durable)
 {
         again(core, job, NULL, which, counts, durable);
+}
+
+void tasks_cool(struct core *core, struct job *job, struct spans *take)
+{
+        struct thaw *thaw = xcalloc(1, sizeof(*thaw));
+
+        for (size_t i = take->head; i < take->n; i++)
+                spans_add(&thaw->which, (struct span){ .lo = take->list[i].lo, .hi = take->list[i].hi });
+        spans_move(take, &job->cool);
+        thaw->number = ++job->n_thaws;
+        LL_APPEND(job->thaws, thaw);
+        effects_fact(core->out, (struct fact){ .kind = FACT_AGAIN, .job = job->id, .n = thaw->number });
 }
 
 void tasks_thaw(struct core *core, struct job *job, uint64_t number)

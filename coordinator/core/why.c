@@ -6,6 +6,7 @@
 #include "core/backoff.h"
 #include "core/entries.h"
 #include "core/fit.h"
+#include "core/graph.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/namesake.h"
@@ -250,7 +251,9 @@ static void why_parked(const struct core *core, const struct job *job, const str
 {
         CLEANUP_BUF struct buf text = { 0 };
 
-        if (run->note == PARK_DEPENDENCY) {
+        if (run->note == PARK_DEPENDENCY && job->graph) {
+                graph_why(job, at, &text);
+        } else if (run->note == PARK_DEPENDENCY) {
                 buf_add_str(&text, "waits for a task that it depends on");
         } else {
                 buf_addf(&text, "attempt %u is over, the next one starts not before ", run->attempt);

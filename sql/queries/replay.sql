@@ -41,6 +41,12 @@ SELECT task_index, status, reason, attempt, tries, crashes, worker, nonce, start
 FROM Tasks t
 WHERE job_id = :job AND task_index BETWEEN :lo AND :hi AND status < 5 ORDER BY task_index
 
+-- name: replay_graph
+SELECT task_index, status, reason, attempt, tries, crashes, worker, nonce, started_us,
+  IF(attempt > 0, (SELECT COUNT(*) FROM Attempts a WHERE a.job_id = t.job_id AND a.task_index = t.task_index AND a.status = 8), 0)
+FROM Tasks t
+WHERE job_id = :job AND task_index BETWEEN :lo AND :hi AND status <> 5 ORDER BY task_index
+
 -- name: round_tasks
 SELECT task_index, status, reason, attempt, tries, crashes, worker, nonce, started_us,
   IF(attempt > 0, (SELECT COUNT(*) FROM Attempts a WHERE a.job_id = t.job_id AND a.task_index = t.task_index AND a.status = 8), 0)

@@ -60,21 +60,37 @@ static void big_or_small(struct sim *sim, struct rec_job_spec *spec, struct rec_
         }
 }
 
+/* Up to three earlier tasks, seldom a later one, so that there is a circle now and then. */
+static void parents(struct sim *sim, uint64_t task, uint64_t n_tasks, struct buf *text)
+{
+        static const char *const letters[] = { "", "", "", "a", "n" };
+
+        buf_add(text, "\0\1", 2);
+        for (uint64_t n = sim_below(sim, 4); n > 0 && task > 0; n--)
+                buf_addf(text, "%s%llu ", letters[sim_below(sim, ARRAY_LEN(letters))],
+                         (unsigned long long)(1 + sim_below(sim, sim_below(sim, 200) == 0 ? n_tasks : task)));
+        buf_add(text, "\0\1", 2);
+}
+
 static void entries(struct sim *sim, struct sim_submission *submission, struct rec_job_spec *spec)
 {
         spec->n_array = 0;
         spec->entries = 1 + sim_below(sim, 60);
         spec->entries_per_chunk = 16;
         spec->has_entries = spec->has_entries_per_chunk = true;
+        spec->has_edges = sim_chance(sim, 60);
+        spec->on_dep_fail_run = spec->has_on_dep_fail_run = sim_chance(sim, 10);
         submission->n_chunks = (uint32_t)((spec->entries + 15) / 16);
         for (uint64_t i = 0; i < spec->entries; i++) {
-                char text[32];
+                CLEANUP_BUF struct buf text = { 0 };
                 uint8_t length[4] = { 0 };
 
-                snprintf(text, sizeof(text), "value %llu", (unsigned long long)i);
-                length[3] = (uint8_t)strlen(text);
+                buf_addf(&text, "value %llu", (unsigned long long)i);
+                if (spec->has_edges)
+                        parents(sim, i, spec->entries, &text);
+                length[3] = (uint8_t)text.n;
                 buf_add(&submission->chunks[i / 16], length, 4);
-                buf_add_str(&submission->chunks[i / 16], text);
+                buf_add(&submission->chunks[i / 16], text.bytes, text.n);
         }
 }
 

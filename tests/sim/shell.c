@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/graph.h"
 #include "core/park.h"
 #include "core/state.h"
 
@@ -27,13 +28,34 @@ static void batch_done(struct sim_batch *batch)
         memset(batch, 0, sizeof(*batch));
 }
 
+/* A task whose parents have not ended, and never did. */
+static void check_parents(struct sim *sim, const struct job *job, uint32_t at)
+{
+        uint32_t parents[8];
+        uint32_t n = job->graph ? graph_find_parents(job, at, parents, 8) : 0;
+        const struct sim_job *stored = sim_store_job(&sim->store, job->id.n);
+
+        for (uint32_t i = 0; i < n; i++) {
+                uint64_t index = index_of(&job->indexes, parents[i]);
+                const struct sim_row *row;
+
+                HASH_FIND(hh, stored->rows, &index, sizeof(index), row);
+                if (!row || (!row->final && row->now.attempt == 0))
+                        sim_fail(sim, "task %llu.%u is granted before %llu has ended",
+                                 (unsigned long long)job->id.n, at, (unsigned long long)index);
+        }
+}
+
 static void check_parked(struct sim *sim, uint64_t id, uint64_t index)
 {
         const struct job *job;
         uint32_t at;
 
         HASH_FIND(hh, sim->core->jobs, &id, sizeof(id), job);
-        if (job && index_find(&job->indexes, index, &at) && spans_find(&job->parked, at))
+        if (!job || !index_find(&job->indexes, index, &at))
+                return;
+        check_parents(sim, job, at);
+        if (spans_find(&job->parked, at))
                 sim_fail(sim, "task %llu.%llu is granted and waits for something of its own",
                          (unsigned long long)id, (unsigned long long)index);
 }

@@ -609,7 +609,8 @@ static void each_group(struct sim *sim, const struct sim_job *job, uint64_t end,
 
         for (uint32_t at = 0; at < end; at++) {
                 const struct sim_row *row = row_get(sim, job, index_of(&job->indexes, at));
-                bool wanted = row->final == final && row->now.status != TASK_STATUS_SUCCEEDED;
+                bool graph = !final && job->row.spec->spec.has_edges;
+                bool wanted = (graph || row->final == final) && row->now.status != TASK_STATUS_SUCCEEDED;
 
                 if (first && wanted && alike(first, row) && row->index == last + 1) {
                         last = row->index;

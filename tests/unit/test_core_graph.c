@@ -1,0 +1,261 @@
+/* Tasks of one job that depend on each other. */
+#include "core/graph.h"
+#include "core/job.h"
+#include "core_scene.h"
+
+#define CHUNK 4096
+
+static void add_entry(struct buf *chunk, const char *parents)
+{
+        uint32_t n = (uint32_t)strlen(parents) + 5;
+        const char head[4] = { (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n };
+
+        buf_add(chunk, head, 4);
+        buf_add(chunk, "t\0\1", 3);
+        buf_add(chunk, parents, strlen(parents));
+        buf_add(chunk, "\0\1", 2);
+}
+
+/* One task for each text of parents. */
+static uint64_t submit(struct scene *s, const char *const *parents, size_t n, struct rec_job_spec spec)
+{
+        CLEANUP_BUF struct buf body = { 0 };
+        char key[32];
+        struct rec_new_job job = { .key = key, .spec = &spec };
+        struct msg msg = { .kind = MSG_submit };
+        int64_t chunks[1];
+
+        for (size_t i = 0; i < n; i++)
+                add_entry(&body, parents[i]);
+        snprintf(key, sizeof(key), "g%llu", (unsigned long long)s->next_id);
+        job.n_key = strlen(key);
+        spec.entries = n;
+        spec.entries_per_chunk = CHUNK;
+        spec.has_entries = spec.has_entries_per_chunk = spec.has_edges = true;
+        chunks[0] = (int64_t)body.n;
+        job.chunks = chunks;
+        job.n_chunks = 1;
+        msg.u.submit.jobs = &job;
+        msg.u.submit.n_jobs = 1;
+        msg.body = body.bytes;
+        msg.body_bytes = body.n;
+        scene_ask(s, ALICE, &msg);
+        return scene_answer_kind(s, ALICE) == MSG_submitted ? s->last[ALICE]->u.submitted.jobs[0].job : 0;
+}
+
+/* The entries that the core asks for after a restart or a retry. */
+static void read_entries(struct scene *s, uint64_t job, const char *const *parents, size_t n)
+{
+        CLEANUP_BUF struct buf body = { 0 };
+        struct event event = { .kind = EVENT_ENTRIES };
+
+        for (size_t i = 0; i < n; i++)
+                add_entry(&body, parents[i]);
+        event.u.entries.job.n = job;
+        event.u.entries.bytes = (const uint8_t *)body.bytes;
+        event.u.entries.n_bytes = body.n;
+        scene_step(s, &event);
+        scene_commit(s);
+}
+
+static const struct scene_grant *grant_of(const struct scene *s, uint64_t job, uint64_t index)
+{
+        for (size_t i = s->n_grants; i-- > 0;) {
+                if (s->grants[i].job == job && s->grants[i].lo <= index && s->grants[i].hi >= index)
+                        return &s->grants[i];
+        }
+        return NULL;
+}
+
+static void end(struct scene *s, uint64_t job, uint64_t index, bool ok)
+{
+        const struct scene_grant *found = grant_of(s, job, index);
+        struct scene_grant grant;
+
+        CU_ASSERT_FATAL(found != NULL);
+        grant = *found;
+        grant.lo = grant.hi = index;
+        scene_end(s, &grant, ok ? END_STATUS_SUCCEEDED : END_STATUS_FAILED, ok ? 0 : 3);
+        scene_pass_ms(s, 1);
+}
+
+static const char *const diamond[] = { "", "1", "1", "2 3" };
+
+static void a_child_starts_when_the_ends_of_all_parents_are_committed(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, diamond, 4, scene_spec());
+
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.waiting, 3);
+        CU_ASSERT_EQUAL(scene_status(s, job, 1), TASK_STATUS_QUEUED);
+        CU_ASSERT_EQUAL(scene_status(s, job, 4), TASK_STATUS_WAITING);
+        scene_ready(s, 0, 8, 8);
+        CU_ASSERT_PTR_NOT_NULL(grant_of(s, job, 1));
+        CU_ASSERT_PTR_NULL(grant_of(s, job, 2));
+        end(s, job, 1, true);
+        CU_ASSERT_PTR_NOT_NULL(grant_of(s, job, 2));
+        end(s, job, 3, true);
+        CU_ASSERT_PTR_NULL(grant_of(s, job, 4));
+        end(s, job, 2, true);
+        end(s, job, 4, true);
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_SUCCEEDED);
+        scene_free(s);
+}
+
+static void a_failure_aborts_what_is_below_and_nothing_else(void)
+{
+        static const char *const parents[] = { "", "1", "2", "a3", "n1", "" };
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, parents, 6, scene_spec());
+
+        scene_ready(s, 0, 8, 8);
+        end(s, job, 1, false);
+        CU_ASSERT_EQUAL(scene_status(s, job, 2), TASK_STATUS_ABORTED);
+        CU_ASSERT_EQUAL(scene_row(s, job, 2)->now.reason, TASK_REASON_DEPENDENCY);
+        CU_ASSERT_EQUAL(scene_status(s, job, 3), TASK_STATUS_ABORTED);
+        read_entries(s, job, parents, 6); /* given away with the last of them */
+        end(s, job, 4, true); /* any */
+        end(s, job, 5, true); /* notok */
+        end(s, job, 6, true);
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_FAILED);
+        scene_free(s);
+}
+
+static void with_on_dep_fail_run_everything_runs(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        uint64_t job;
+
+        spec.on_dep_fail_run = spec.has_on_dep_fail_run = true;
+        job = submit(s, diamond, 4, spec);
+        scene_ready(s, 0, 8, 8);
+        end(s, job, 1, false);
+        end(s, job, 2, false);
+        end(s, job, 3, true);
+        end(s, job, 4, true);
+        scene_free(s);
+}
+
+static void a_restart_in_the_middle_goes_on_where_it_was(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, diamond, 4, scene_spec());
+
+        scene_ready(s, 0, 8, 8);
+        end(s, job, 1, true);
+        end(s, job, 2, true);
+        scene_restart(s);
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.waiting, 1);
+        read_entries(s, job, diamond, 4);
+        scene_ready(s, 0, 8, 8);
+        scene_pass_ms(s, SCENE_LEASE_MS + 1000);
+        scene_ready(s, 0, 8, 8);
+        CU_ASSERT_PTR_NULL(grant_of(s, job, 4));
+        end(s, job, 3, true);
+        end(s, job, 4, true);
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_SUCCEEDED);
+        scene_free(s);
+}
+
+static void a_failure_that_was_not_passed_on_is_after_a_restart(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, diamond, 4, scene_spec());
+
+        scene_ready(s, 0, 8, 8);
+        end(s, job, 1, true);
+        /* As if it had stopped between the commit of the end and that of what follows from it. */
+        scene_row(s, job, 2)->now.status = TASK_STATUS_FAILED;
+        scene_row(s, job, 2)->final = true;
+        scene_job(s, job)->state.failed = 1;
+        scene_job(s, job)->state.queued -= 1;
+        scene_restart(s);
+        read_entries(s, job, diamond, 4);
+        CU_ASSERT_EQUAL(scene_status(s, job, 4), TASK_STATUS_ABORTED);
+        scene_free(s);
+}
+
+static void retry(struct scene *s, uint64_t job)
+{
+        struct msg msg = { .kind = MSG_retry };
+        struct event event = { .kind = EVENT_ROUND };
+        struct job_round round = { .job.n = job, .found = true };
+        struct replay_tasks tasks[64];
+
+        msg.u.retry.job = job;
+        msg.u.retry.failed = msg.u.retry.has_failed = true;
+        scene_ask(s, ALICE, &msg);
+        round.replay.job = *scene_job(s, job);
+        round.replay.job.spec = job_spec_dup(&scene_job(s, job)->spec->spec);
+        for (size_t i = 0; i < s->n_rows; i++) {
+                const struct scene_row *row = &s->rows[i];
+
+                if (row->job == job && row->final && row->now.status != TASK_STATUS_SUCCEEDED)
+                        tasks[round.n_tasks++] = (struct replay_tasks){ .job.n = job,
+                                                                        .indexes = { row->index, row->index },
+                                                                        .status = row->now.status,
+                                                                        .reason = row->now.reason,
+                                                                        .attempt = row->now.attempt };
+        }
+        round.tasks = tasks;
+        event.u.round = &round;
+        scene_step(s, &event);
+        job_spec_free(round.replay.job.spec);
+        scene_commit(s);
+}
+
+static void a_retry_brings_back_what_was_aborted_below(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, diamond, 4, scene_spec());
+
+        scene_ready(s, 0, 8, 8);
+        end(s, job, 1, true);
+        end(s, job, 2, false);
+        end(s, job, 3, true);
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_FAILED);
+        retry(s, job); /* it has left memory */
+        CU_ASSERT_EQUAL(scene_status(s, job, 4), TASK_STATUS_WAITING);
+        read_entries(s, job, diamond, 4);
+        CU_ASSERT_EQUAL(scene_status(s, job, 2), TASK_STATUS_QUEUED);
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.waiting, 1);
+        scene_beat(s, 0, 8);
+        CU_ASSERT_EQUAL(grant_of(s, job, 2)->attempt, 2);
+        end(s, job, 2, true);
+        end(s, job, 4, true);
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_SUCCEEDED);
+        scene_free(s);
+}
+
+static void a_circle_is_aborted_as_a_whole(void)
+{
+        static const char *const parents[] = { "", "3", "2" };
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, parents, 3, scene_spec());
+
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_ABORTED);
+        scene_free(s);
+}
+
+static void why_names_the_parents_that_are_missing(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, diamond, 4, scene_spec());
+        struct msg msg = { .kind = MSG_why };
+
+        msg.u.why.job = job;
+        msg.u.why.index = 4;
+        msg.u.why.has_index = true;
+        scene_ask(s, ALICE, &msg);
+        CU_ASSERT_PTR_NOT_NULL(strstr(s->last[ALICE]->u.rows.rows, "2 of its 2 parents"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(s->last[ALICE]->u.rows.rows, ".2 "));
+        scene_free(s);
+}
+
+UNIT_MAIN("core_graph", TEST(a_child_starts_when_the_ends_of_all_parents_are_committed),
+          TEST(a_failure_aborts_what_is_below_and_nothing_else), TEST(with_on_dep_fail_run_everything_runs),
+          TEST(a_restart_in_the_middle_goes_on_where_it_was),
+          TEST(a_failure_that_was_not_passed_on_is_after_a_restart),
+          TEST(a_retry_brings_back_what_was_aborted_below), TEST(a_circle_is_aborted_as_a_whole),
+          TEST(why_names_the_parents_that_are_missing))
