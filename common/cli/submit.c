@@ -43,6 +43,10 @@ static int check_size(const struct submit *submit, struct err *err)
 
 int submit_build(struct submit *submit, struct err *err)
 {
+        if (opts_has(submit->opts, "file"))
+                return submit_graph(submit, err) < 0 || submit_inputs(submit, err) < 0
+                               ? -1
+                               : make_key(submit, err);
         /* The script is the first input, so words come before --in. */
         if (submit_options(submit, err) < 0 || submit_environment(submit, err) < 0 ||
             submit_words(submit, err) < 0 || submit_inputs(submit, err) < 0 || make_key(submit, err) < 0)

@@ -63,6 +63,8 @@ int submit_times(struct submit *submit, struct err *err) MUST_CHECK; /* submit_t
 opt_parse_fn submit_parse_when;
 int submit_words(struct submit *submit, struct err *err) MUST_CHECK; /* submit_words.c */
 int submit_environment(struct submit *submit, struct err *err) MUST_CHECK; /* submit_env.c */
+int submit_graph(struct submit *submit, struct err *err) MUST_CHECK; /* submit_graph.c: --file */
+void submit_describe_entries(struct submit *submit);
 int submit_inputs(struct submit *submit, struct err *err) MUST_CHECK; /* submit_input.c */
 int submit_add_input(struct submit *submit, const char *path, const char *name, bool is_script,
                      struct err *err) MUST_CHECK;

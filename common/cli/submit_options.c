@@ -224,10 +224,52 @@ static int parse_after(struct submit *submit, const char *text, struct err *err)
         }
 }
 
+/* "afterok:36:37,afterany:38" */
+static int parse_dependency(struct submit *submit, const char *text, struct err *err)
+{
+        static const struct {
+                const char *word;
+                enum after_when when;
+        } words[] = { { "afterok", AFTER_WHEN_OK },
+                      { "afterany", AFTER_WHEN_ANY },
+                      { "afternotok", AFTER_WHEN_NOTOK } };
+        const char *p = text;
+
+        for (;;) {
+                size_t n = strcspn(p, ",?"), n_word = strcspn(p, ":,?"), i = 0;
+
+                while (i < ARRAY_LEN(words) &&
+                       (strlen(words[i].word) != n_word || strncmp(p, words[i].word, n_word) != 0))
+                        i++;
+                if (i == ARRAY_LEN(words) || n_word == n || p[n] == '?')
+                        return err_set(
+                                err, ERR_USAGE,
+                                "--dependency: '%.80s' is no list of afterok, afterany, afternotok with "
+                                ":ID[:ID]; example: --dependency afterok:36:37,afterany:38",
+                                text);
+                for (const char *id = p + n_word + 1; id <= p + n;) {
+                        size_t n_id = MIN(strcspn(id, ":"), (size_t)(p + n - id));
+                        CLEANUP_WITH(xfree) char *word = xstrndup(id, n_id);
+
+                        if (add_after(submit, words[i].when, word, err) < 0)
+                                return err_wrap(err, "--dependency %.80s", text);
+                        id += n_id + 1;
+                }
+                if (!p[n])
+                        return 0;
+                p += n + 1;
+        }
+}
+
 static int after_of_spec(struct submit *submit, struct err *err)
 {
         const struct opt_value *value;
         size_t at = 0;
+
+        while ((value = opts_next(submit->opts, "dependency", &at)))
+                if (parse_dependency(submit, value->text, err) < 0)
+                        return -1;
+        at = 0;
 
         while ((value = opts_next(submit->opts, "after", &at)))
                 if (parse_after(submit, value->text, err) < 0)
@@ -268,6 +310,8 @@ static void numbers_of_spec(struct submit *submit)
         option_flag(submit, "singleton", &spec->singleton, &spec->has_singleton);
         option_flag(submit, "at-most-once", &spec->at_most_once, &spec->has_at_most_once);
         option_flag(submit, "no-replace", &spec->no_replace, &spec->has_no_replace);
+        if (opts_number(submit->opts, "on-dep-fail", 0))
+                spec->on_dep_fail_run = spec->has_on_dep_fail_run = true;
         if (opts_has(submit->opts, "priority")) {
                 spec->priority = opts_number(submit->opts, "priority", 0);
                 spec->has_priority = true;

@@ -88,6 +88,23 @@ static void add_args(const struct submit *submit, const struct task *task, bool 
         }
 }
 
+/* A task of a graph says itself what it runs. */
+static void add_own_args(const struct task *task, bool json, struct buf *out)
+{
+        CLEANUP_WITH(job_spec_free) struct job_spec_box *own = NULL;
+        struct submit one = { 0 };
+        struct task named = *task;
+
+        if (task->n_values == 3 && task->values[2][0] == 1)
+                own = job_spec_decode(task->values[2] + 1, strlen(task->values[2] + 1), NULL);
+        if (!own)
+                return;
+        named.n_values = 1;
+        one.spec = own->spec;
+        one.entries.n = 1;
+        add_args(&one, &named, json, out);
+}
+
 static int add_commands(struct submit *submit, bool json, struct buf *out, struct err *err)
 {
         uint64_t n = MIN(task_count(submit), (uint64_t)SHOWN_COMMANDS);
@@ -105,7 +122,10 @@ static int add_commands(struct submit *submit, bool json, struct buf *out, struc
                         buf_add_str(out, k ? ",[" : "[");
                 else
                         buf_addf(out, "%8llu  ", (unsigned long long)task.index);
-                add_args(submit, &task, json, out);
+                if (submit->spec.has_edges)
+                        add_own_args(&task, json, out);
+                else
+                        add_args(submit, &task, json, out);
                 buf_add_char(out, json ? ']' : '\n');
         }
         return 0;

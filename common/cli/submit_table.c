@@ -1,10 +1,21 @@
 /* The options of jobsubmit. Names and meanings are INTERFACE's; what is checked without looking at anything else is
  * checked here. */
+#include <string.h>
+
 #include "cli/submit.h"
 
 #include <string.h>
 
 #include "proto/array_text.h"
+
+static int parse_on_dep_fail(const struct opt *opt UNUSED, const char *text, int64_t *ret_number,
+                             struct err *err)
+{
+        *ret_number = strcmp(text, "run") == 0;
+        if (*ret_number == 0 && strcmp(text, "abort") != 0)
+                return err_set(err, ERR_USAGE, "'%.40s' is neither abort nor run", text);
+        return 0;
+}
 
 static int parse_array(const struct opt *opt UNUSED, const char *text, int64_t *ret_number, struct err *err)
 {
@@ -102,6 +113,13 @@ static const struct opt options[] = {
           .arg = "FILE",
           .example = "rows.json",
           .help = "one task per line of JSON; members become {name}, elements {1} {2}" },
+        { .name = "file",
+          .letter = 'f',
+          .parse = opt_word,
+          .arg = "FILE",
+          .command = true,
+          .example = "graph.json",
+          .help = "a graph: tasks with names and dependencies, as one job (- is stdin)" },
         { .name = "max-running",
           .parse = opt_count,
           .arg = "N",
@@ -202,6 +220,17 @@ static const struct opt options[] = {
                   "last "
                   "or @name" },
         { .name = "singleton", .help = "wait while an older job of yours with the same name is unfinished" },
+        { .name = "dependency",
+          .parse = opt_word,
+          .arg = "LIST",
+          .many = true,
+          .example = "afterok:36:37,afterany:38",
+          .help = "the same as Slurm spells it: afterok, afterany, afternotok, each with :ID[:ID]" },
+        { .name = "on-dep-fail",
+          .parse = parse_on_dep_fail,
+          .arg = "WHAT",
+          .example = "run",
+          .help = "where a dependency is not met: abort what waits (default), or run it all the same" },
         { .name = "hold", .help = "keep it back until: jobctl release" },
 
         { .name = "retries",
@@ -318,6 +347,7 @@ static const char *const usage[] = {
         "[options] script.sh [arg …]             a script (begins with #!, has a / or ends in .sh)",
         "[options] command {} ::: a b c          one task per value; ::: multiplies, :::+ pairs",
         "[options] --type TYPE [argument …]      noop, echo TEXT, sleep SECONDS",
+        "[options] -f graph.json                 tasks with names and dependencies",
         NULL,
 };
 

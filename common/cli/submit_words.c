@@ -214,7 +214,7 @@ static int take_array(struct submit *submit, struct err *err)
         return 0;
 }
 
-static void describe_entries(struct submit *submit)
+void submit_describe_entries(struct submit *submit)
 {
         struct entry_list *entries = &submit->entries;
 
@@ -250,7 +250,7 @@ static int take_tasks(struct submit *submit, const char *const *lists, size_t n_
                 if (is_given(submit, sources[i].option, on_line) && read_source(submit, &sources[i], err) < 0)
                         return -1;
         if (submit->entries.n)
-                describe_entries(submit);
+                submit_describe_entries(submit);
         return 0;
 }
 

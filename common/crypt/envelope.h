@@ -54,6 +54,14 @@ int unseal(struct sealer *sealer, const struct data_key *key, const struct seal_
 /* Entries of a job, packed in chunks: for each entry a big-endian 32-bit length, then its values separated by NUL.
  * Find entry k (from 0): 0 and the borrowed bytes, or -1 if the chunk is malformed or has fewer. */
 int entry_find(const void *chunk, size_t bytes, uint64_t k, const char **ret_text, size_t *ret_bytes);
+/* How much of an entry is for people: a value that begins with a byte 1, and all behind it, is not (a graph's edges). */
+static inline size_t entry_shown(const char *text, size_t n)
+{
+        for (size_t i = 0; i + 1 < n; i++)
+                if (text[i] == '\0' && text[i + 1] == 1)
+                        return i;
+        return n;
+}
 void entry_add(struct buf *chunk, const void *text, size_t bytes);
 
 #endif

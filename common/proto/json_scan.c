@@ -58,7 +58,7 @@ static int push_token(struct scan *s, struct json_token token)
 
         if (!tokens)
                 return 0;
-        if (tokens->n == JSON_TOKENS_MAX)
+        if (tokens->n == (tokens->most ? tokens->most : JSON_TOKENS_MAX))
                 return too_many(s, "more values than a message may hold");
         GROW(tokens->list, tokens->cap, tokens->n + 1);
         tokens->list[tokens->n++] = token;

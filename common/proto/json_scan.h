@@ -52,6 +52,7 @@ struct json_tokens {
         struct json_token *list;
         size_t n;
         size_t cap;
+        size_t most; /* 0: JSON_TOKENS_MAX */
 };
 void json_tokens_done(struct json_tokens *tokens);
 

@@ -282,7 +282,7 @@ static int add_entry(const struct page *page, size_t i, struct buf *json, struct
         if (entry_find(hand->entries.bytes, hand->entries.n, hidden(page, H_K), &text, &n) < 0)
                 return err_set(err, ERR_BAD_DATA, "DATA_CORRUPT: entries of job %" PRIu64,
                                hidden(page, H_JOB));
-        buf_add(&joined, text, n);
+        buf_add(&joined, text, entry_shown(text, n));
         for (size_t k = 0; k < joined.n; k++)
                 if (joined.bytes[k] == '\0')
                         joined.bytes[k] = ' ';

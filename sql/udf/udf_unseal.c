@@ -297,6 +297,7 @@ char *unseal_entry(UDF_INIT *init, UDF_ARGS *args, char *result UNUSED, unsigned
         if (!room(&call->entry, n))
                 return null(is_null);
         buf_add(&call->entry, text, n);
+        n = entry_shown(call->entry.bytes, n);
         for (size_t i = 0; i < n; i++)
                 if (call->entry.bytes[i] == '\0')
                         call->entry.bytes[i] = ' ';

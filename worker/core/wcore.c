@@ -114,6 +114,7 @@ void wcore_free(struct wcore *core)
 
                 DL_DELETE(core->running, task);
                 task->lease->n_running--;
+                job_spec_free(task->own);
                 free(task);
         }
         batch_close(core);
@@ -226,6 +227,7 @@ static void start_task(struct wcore *core, int64_t now_us, struct wlease *lease,
         BUG_ON(!lease_take_first(core, lease, &range, 1));
         task->lease = lease;
         task->index = range.lo;
+        task->own = wlease_own_spec(lease, range.lo);
         task->started_us = now_us;
         task->cpus = lease_cpus(core, lease);
         core->free_slots -= task->cpus;
@@ -284,6 +286,7 @@ void wcore_on_ended(struct wcore *core, int64_t now_us, struct wtask *task, cons
                 end_running(core, now_us, task, end);
         if (task->stop == WSTOP_NONE)
                 window_ended(core, now_us, now_us - task->started_us, 1);
+        job_spec_free(task->own);
         free(task);
         lease_settle(core, lease, out);
         note_idle(core, now_us);

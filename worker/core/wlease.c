@@ -276,8 +276,35 @@ struct wentry wlease_entry(const struct wlease *lease, uint64_t index)
 
                 if (index >= range->lo && index <= range->hi)
                         return (struct wentry){ grant->entries + (before + index - range->lo) * n_values,
-                                                n_values };
+                                                lease->job->box->spec.has_edges ? 1 : n_values };
                 before += range->hi - range->lo + 1;
         }
         return (struct wentry){ NULL, 0 };
+}
+
+/* The task of a graph says for itself what runs, where and how long; everything else is its job's. */
+struct job_spec_box *wlease_own_spec(const struct wlease *lease, uint64_t index)
+{
+        struct rec_job_spec merged = lease->job->box->spec;
+        struct wentry entry = wlease_entry(lease, index);
+        CLEANUP_WITH(job_spec_free) struct job_spec_box *said = NULL;
+
+        if (!merged.has_edges || entry.n == 0 || lease->grant->n_values < GRAPH_VALUES ||
+            entry.values[GRAPH_VALUES - 1][0] != 1)
+                return NULL;
+        said = job_spec_decode(entry.values[GRAPH_VALUES - 1] + 1, strlen(entry.values[GRAPH_VALUES - 1] + 1),
+                               NULL);
+        if (!said)
+                return NULL;
+        merged.args = said->spec.args;
+        merged.n_args = said->spec.n_args;
+        merged.env = said->spec.env;
+        merged.n_env = said->spec.n_env;
+        merged.cwd = said->spec.cwd;
+        merged.n_cwd = said->spec.n_cwd;
+        merged.time_ms = said->spec.time_ms;
+        merged.has_time_ms = said->spec.has_time_ms;
+        merged.grace_ms = said->spec.grace_ms;
+        merged.has_grace_ms = said->spec.has_grace_ms;
+        return job_spec_dup(&merged);
 }

@@ -61,6 +61,7 @@ struct wtask {
         enum wstop stop;
         uint64_t gpus; /* its own: bit n is gpu n */
         void *run; /* the task type's */
+        struct job_spec_box *own; /* of a task of a graph; NULL: as its job says */
 
         /* core from here on */
         enum task_reason stop_reason;
@@ -78,13 +79,17 @@ struct wentry {
         size_t n;
 };
 struct wentry wlease_entry(const struct wlease *lease, uint64_t index);
+#define GRAPH_VALUES                                                                                         \
+        3 /* of an entry of a graph: name, parents, description; people and tasks see the first */
+/* What a task of a graph runs; owned by the caller. NULL: as its job says. */
+struct job_spec_box *wlease_own_spec(const struct wlease *lease, uint64_t index);
 
 /* Bytes of memory that each task of the lease may use; 0: nothing is said. */
 uint64_t wlease_mem(const struct wlease *lease);
 
 static inline const struct rec_job_spec *wtask_spec(const struct wtask *task)
 {
-        return &task->lease->job->box->spec;
+        return task->own ? &task->own->spec : &task->lease->job->box->spec;
 }
 
 /* One piece of a task's output that rides in `finished`. */

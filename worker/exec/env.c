@@ -167,7 +167,7 @@ void env_build(const struct env_base *base, const struct wtask *task, const stru
                struct words *env)
 {
         const struct wjob *job = task->lease->job;
-        const struct rec_job_spec *spec = &job->box->spec;
+        const struct rec_job_spec *spec = wtask_spec(task);
 
         words_clear(env);
         add_default(env, spec, "PATH", base->path);

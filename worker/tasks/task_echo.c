@@ -10,7 +10,8 @@
 
 static void add_text(const struct wlease *lease, uint64_t index, struct buf *out)
 {
-        const struct rec_job_spec *spec = &lease->job->box->spec;
+        CLEANUP_WITH(job_spec_free) struct job_spec_box *own = wlease_own_spec(lease, index);
+        const struct rec_job_spec *spec = own ? &own->spec : &lease->job->box->spec;
         struct wentry entry = wlease_entry(lease, index);
         uint64_t max = spec->has_out_max ? spec->out_max : UINT64_MAX;
         size_t from = out->n;

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# A graph file is one job whose tasks wait for each other: order, failures, retries, a kill -9 in the middle, bad files,
+# and a workflow in WfFormat.
+. "${BASH_SOURCE%/*}/lib.sh"
+
+cluster_up --workers 1 --slots 4
+cd -- "$T" || exit 1
+
+cat >diamond.json <<E1
+{"name": "diamond", "defaults": {"time": "1m", "env": {"A": "all"}}, "tasks": [
+  {"name": "a", "command": ["sh", "-c", "echo \$JOB_ENTRY \$A {}"]},
+  {"name": "b", "after": "a", "command": ["sh", "-c", "[ -e '$T/good' ]"], "env": {"A": "mine"}},
+  {"name": "c", "after": ["ok:a"], "command": ["sh", "-c", "echo \$A; pwd"], "env": "A=mine", "cwd": "/"},
+  {"name": "d", "after": ["b", "c"], "command": ["echo", "d"]},
+  {"name": "e", "after": ["any:d", "notok:b"], "command": ["echo", "e"]}]}
+E1
+exits "a dry run" 0 jobsubmit -f diamond.json --dry-run
+matches "says what runs" "$out" 'echo d'
+exits "a graph" 1 jobsubmit -f diamond.json --wait --timeout 60
+job=$(jobctl ls -n 1 --csv -o job_id | tail -1)
+equal "what became of each" "$(ask "SELECT GROUP_CONCAT(CONCAT(entry, '=', status) ORDER BY task_index) FROM v_tasks WHERE job_id = $job")" '"a=succeeded,b=failed,c=succeeded,d=aborted,e=succeeded"'
+equal "why the one did not run" "$(ask "SELECT reason FROM v_tasks WHERE job_id = $job AND entry = 'd'")" dependency
+equal "a task has the defaults" "$(jobctl logs "$job.1")" "a all a"
+equal "and what is its own" "$(jobctl logs "$job.3")" $'mine\n/'
+touch good
+exits "a retry" 0 jobctl retry --failed "$job"
+exits "brings back what was aborted below" 0 jobctl wait "$job" --timeout 60
+equal "nothing else ran again" "$(ask "SELECT GROUP_CONCAT(attempt ORDER BY task_index) FROM v_tasks WHERE job_id = $job")" '"1,2,1,1,1"'
+
+bad() { # what, text that stderr matches, graph
+        printf '%s' "$3" >bad.json
+        exits "$1" 65 jobsubmit -f bad.json
+        matches "$1: says so" "$err" "$2"
+}
+before=$(ask "SELECT COUNT(*) FROM v_jobs")
+bad "a circle" 'circle: x after z after y after x|circle: y after x after z after y|circle: z after y after x after z' '{"tasks":[{"name":"x","after":"z","command":["true"]},{"name":"y","after":"x","command":["true"]},{"name":"z","after":"y","command":["true"]}]}'
+bad "an unknown parent" 'tasks\[0\] \(x\): after: there is no task "q"' '{"tasks":[{"name":"x","after":"q","command":["true"]}]}'
+bad "an unknown key" 'tasks\[0\] \(x\): unknown key "commnd"; did you mean' '{"tasks":[{"name":"x","commnd":["true"]}]}'
+bad "a name twice" 'tasks\[0\] and tasks\[1\] have the same name "x"' '{"tasks":[{"name":"x","command":["true"]},{"name":"x","command":["true"]}]}'
+bad "no command" 'tasks\[0\] \(x\): no command' '{"tasks":[{"name":"x"}]}'
+bad "what only a job has" 'tasks\[0\] \(x\): retries is the same for all tasks' '{"tasks":[{"name":"x","command":["true"],"retries":2}]}'
+bad "a wrong value" 'tasks\[0\] \(x\): time: .*example' '{"tasks":[{"name":"x","command":["true"],"time":"soon"}]}'
+bad "no JSON" 'bad.json: ' '{"tasks":['
+exits "no file" 66 jobsubmit -f nowhere.json
+equal "nothing of that was submitted" "$(ask "SELECT COUNT(*) FROM v_jobs")" "$before"
+
+# Layers of tasks, a coordinator that is killed in the middle, and the proof that nobody started early.
+/usr/bin/python3 - >layers.json <<'E2'
+import json
+names = lambda l: ["t%d_%d" % (l, k) for k in range(40)]
+tasks = [{"name": n, "command": ["sleep", "0.02"], "after": [names(l - 1)[k], names(l - 1)[(k * 7 + 3) % 40]] if l else []}
+         for l in range(12) for k, n in enumerate(names(l))]
+json.dump({"name": "layers", "defaults": {"on_dep_fail": "run"}, "tasks": tasks}, __import__("sys").stdout)
+E2
+job=$(jobsubmit -q -f layers.json)
+ended() { [ "$(ask "SELECT succeeded >= $1 FROM v_jobs WHERE job_id = $job")" = 1 ]; }
+await "a third has ended" 60 ended 160
+matches "why names the parents" "$(jobctl why "$job.480")" "parents have not ended: $job\\."
+kill9 coordinator
+local_ start coordinator 2>/dev/null
+exits "it goes on" 0 jobctl wait "$job" --timeout 120
+equal "each ran once" "$(ask "SELECT MAX(attempt) FROM v_tasks WHERE job_id = $job")" 1
+equal "no task started before its parents had ended" "$(ask "SELECT COUNT(*) FROM v_tasks c JOIN v_tasks p ON p.job_id = c.job_id
+  AND p.task_index IN (((c.task_index - 1) DIV 40 - 1) * 40 + (c.task_index - 1) MOD 40 + 1,
+    ((c.task_index - 1) DIV 40 - 1) * 40 + ((c.task_index - 1) MOD 40 * 7 + 3) MOD 40 + 1)
+  WHERE c.job_id = $job AND c.task_index > 40 AND c.started_at < p.ended_at")" 0
+
+cat >workflow.json <<'E3'
+{"name": "sample", "schemaVersion": "1.5", "workflow": {"specification": {"tasks": [
+  {"name": "split", "id": "split_1", "parents": [], "children": ["count_1", "count_2"]},
+  {"name": "count", "id": "count_1", "parents": ["split_1"], "children": ["merge_1"]},
+  {"name": "count", "id": "count_2", "parents": ["split_1"], "children": ["merge_1"]},
+  {"name": "merge", "id": "merge_1", "parents": ["count_1", "count_2"], "children": []}]},
+ "execution": {"tasks": [{"id": "split_1", "runtimeInSeconds": 12.5}, {"id": "count_1", "runtimeInSeconds": 60},
+  {"id": "count_2", "runtimeInSeconds": 61.25}, {"id": "merge_1", "runtimeInSeconds": 3}]}}}
+E3
+exits "a workflow in WfFormat" 0 sh -c "/usr/bin/python3 '$ROOT/tests/tools/wfformat.py' --scale 0.001 --least 0.05 workflow.json | jobsubmit -q -f - --wait --timeout 60"
+equal "has its results" "$(ask "SELECT GROUP_CONCAT(JSON_VALUE(result, '\$.task') ORDER BY task_index) FROM v_results WHERE job_name = 'sample'")" '"split_1,count_1,count_2,merge_1"'
+
+jobsubmit -q -f - <<<'{"defaults": {"type": "noop"}, "tasks": [{"name": "one"}, {"name": "two", "after": "one"}]}' >id
+exits "a graph of another type, from stdin" 0 jobctl wait "$(cat id)" --timeout 60
+finish
