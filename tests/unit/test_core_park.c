@@ -160,11 +160,11 @@ static void what_has_no_row_yet_is_granted_when_it_has_one(void)
         CU_ASSERT_EQUAL(park(s, job, 100, 2999, PARK_TIME), 2900);
         CU_ASSERT_EQUAL(memory->mark, 3000);
         CU_ASSERT_EQUAL(memory->parked.n - memory->parked.head, 1);
-        memory->exist = 1500; /* as if the rest were on its way */
+        memory->exist = memory->exist_asked = 1500; /* as if the rest were on its way */
         release(s, job, 1490, 1509, PARK_TIME);
         CU_ASSERT_EQUAL(memory->plain.again.count, 10);
         CU_ASSERT_EQUAL(memory->ripe.count, 10);
-        memory->exist = 3000;
+        memory->exist = memory->exist_asked = 3000;
         park_ripen(memory);
         CU_ASSERT_EQUAL(memory->plain.again.count, 20);
         CU_ASSERT_TRUE(rows > 0);
