@@ -564,7 +564,8 @@ static inline void scene_replay_jobs(struct scene *s)
                         struct event tasks = { .kind = EVENT_REPLAY_TASKS };
 
                         if (row->job != job->job.n ||
-                            (row->final && (!job->spec->spec.has_edges || row->now.status == TASK_STATUS_SUCCEEDED)))
+                            (row->final &&
+                             (!job->spec->spec.has_edges || row->now.status == TASK_STATUS_SUCCEEDED)))
                                 continue;
                         tasks.u.tasks = (struct replay_tasks){ .job = job->job,
                                                                .indexes = { row->index, row->index },

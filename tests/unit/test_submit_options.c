@@ -339,7 +339,6 @@ static void a_wrong_line_in_a_script_is_named(void)
 
 static void what_is_not_there_yet_is_refused_by_name(void)
 {
-        REFUSES(ERR_USAGE, "unknown option -f", "-f", "graph.json");
         REFUSES(ERR_USAGE, "unknown option --secret", "--secret", "x", "y");
 }
 
