@@ -75,6 +75,8 @@ static int wait_for(const struct submit *submit, const struct submitted *submitt
         struct err err = { 0 };
         int code;
 
+        signal(SIGPIPE,
+               SIG_DFL); /* the id is told: a reader that has enough ends it quietly, and the job goes on */
         if (follow_targets(&follow, &targets, &code, &err) == 0)
                 return cli_flush(submit->cli, code);
         return interrupted() ? follow_interrupted(submit->cli, &targets) : cli_fail(submit->cli, &err);
