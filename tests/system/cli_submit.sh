@@ -98,6 +98,9 @@ exits "then both run" 0 jobctl wait "$held" "$after" --timeout 60
 run jobsubmit --watch -- sh -c 'echo out; echo err >&2'
 equal "--watch prints output as it comes" "$out" out
 matches "stderr goes to stderr, the id too" "$err" $'^[0-9]+\n(.*\n)?err'
+equal "a reader that has enough ends it quietly" \
+        "$( (jobsubmit -n enough --watch -- sh -c 'seq 100000; sleep 0.1' 2>/dev/null; echo $? >piped) | head -n 1):$(cat piped)" "1:141"
+exits "and the job goes on" 0 jobctl wait @enough --timeout 60
 exits "--exit-code" 9 jobsubmit --wait --exit-code -- sh -c 'exit 9'
 matches "says where to look" "$err" 'not every task of job [0-9]+ succeeded; jobctl tasks [0-9]+ says why'
 exits "--ok-codes makes it a success" 0 jobsubmit --wait --exit-code --ok-codes 9 -- sh -c 'exit 9'
@@ -142,8 +145,8 @@ matches "--dry-run shows commands" "$out" "10  sh -c 'echo 10'"
 run jobsubmit --dry-run --json echo {1} ::: a b
 matches "--dry-run --json too" "$out" '"commands":\[\["echo","a"\],\["echo","b"\]\]'
 equal "and submits nothing" "$(ask 'SELECT COUNT(*) FROM v_jobs')" "$count"
-for later in --gpus=1 --mem=1G --each-sql=x --from=- -f --secret=x --singleton; do
-        exits "$later is refused" 64 jobsubmit "$later" echo hello
+for unknown in --no-such --no-such=1 -Z --tim=1 ---; do
+        exits "$unknown is refused" 64 jobsubmit "$unknown" echo hello
 done
 
 # --- no worker
