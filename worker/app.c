@@ -351,7 +351,9 @@ static int set_up_exec(struct app *app, struct err *err)
                                         .store = store,
                                         .fetch = fetch,
                                         .report = report };
-        struct exec_config exec = { .slots = app->config->slots, .env = &app->env };
+        struct exec_config exec = { .slots = app->config->slots,
+                                    .cache_bytes = app->config->cache_bytes,
+                                    .env = &app->env };
         char id[17];
         unsigned left;
 

@@ -12,6 +12,7 @@ struct app_config {
         uint64_t mem_bytes, gpus;
         const char **res; /* name=N */
         size_t n_res;
+        uint64_t cache_bytes; /* of input files kept for further jobs */
         const char *scratch; /* NULL: a folder below $TMPDIR */
         const char *task_user; /* NULL: run tasks as we are */
         enum won_lost on_lost;

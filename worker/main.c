@@ -8,6 +8,7 @@
 #include "base/opt.h"
 #include "base/xalloc.h"
 #include "exec/machine.h"
+#include "exec/cache.h"
 
 #define CONNECT_TIMEOUT_MS 10000
 #define DURATION_MAX_MS INT64_C(31622400000) /* a year */
@@ -65,6 +66,9 @@ static const struct opt options[] = {
           .example = "disk=ssd" },
         { "scratch", 0, opt_word, "DIR", "where tasks get their folders (default: below $TMPDIR or /tmp)",
           .example = "/var/tmp/jobs" },
+        { "cache", 0, opt_size, "SIZE",
+          "input files kept for further jobs of the same person (default: 4G; 0: none)",
+          .max = INT64_C(1) << 50, .example = "4G" },
         { "task-user", 0, opt_word, "USER", "run tasks as this user (a worker started by root only)",
           .example = "nobody" },
         { "idle-exit", 0, opt_duration, "T", "end after so long without a task", .group = "Time", .min = 1,
@@ -122,6 +126,7 @@ static int run(const struct opts *opts)
                 .mem_bytes = (uint64_t)opts_number(opts, "mem", (int64_t)machine_mem_bytes()),
                 .gpus = (uint64_t)opts_number(opts, "gpus", machine_gpus()),
                 .res = res,
+                .cache_bytes = (uint64_t)opts_number(opts, "cache", CACHE_BYTES_DEFAULT),
                 .scratch = opts_text(opts, "scratch"),
                 .task_user = opts_text(opts, "task-user"),
                 .on_lost = (enum won_lost)opts_number(opts, "on-lost", WON_LOST_STOP),

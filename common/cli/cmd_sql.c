@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/escape.h"
-#include "base/secret_file.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "cli/command.h"
@@ -19,7 +18,6 @@
 
 #define NO_ROWS "SET SESSION sql_select_limit=0;\n"
 #define QUERY_MAX ((size_t)16 << 20)
-#define OPTION_FILE_MAX ((size_t)64 << 10)
 
 extern const char schema_text[]; /* sql/views/schema.txt, made into a string by the Makefile */
 
@@ -256,32 +254,12 @@ static int read_query(struct buf *query, struct err *err)
         return query->n ? 0 : err_set(err, ERR_USAGE, "no query; example: jobctl sql 'SELECT * FROM v_jobs'");
 }
 
-/* It holds a password: kept like a key, or not used. */
-static int check_option_file(const char *path, struct err *err)
-{
-        char *text = NULL;
-        size_t n = 0;
-
-        if (secret_file_read(path, OPTION_FILE_MAX, &text, &n, err) < 0)
-                return err_wrap(err, "the SQL option file that the profile names");
-        secret_free(text, n);
-        return 0;
-}
-
 static int run_query(struct cli *cli, struct err *err)
 {
         CLEANUP_BUF struct buf text = { 0 };
         const char *query = cli->opts->n_words ? cli->opts->words[0] : NULL;
 
-        if (cli_profile(cli, err) < 0)
-                return -1;
-        if (!cli->profile->sql_option_file)
-                return err_set(
-                        err, ERR_CONFIG,
-                        "this profile (%s) has no SQL account; an administrator makes one with the profile: "
-                        "jobctl user add NAME --role ROLE --profile-out FILE --sql",
-                        cli->profile->path);
-        if (check_option_file(cli->profile->sql_option_file, err) < 0)
+        if (!mariadb_option_file(cli, err))
                 return -1;
         if (!query && cli->form == CLI_FORM_TEXT)
                 return mariadb_client_become(cli->profile->sql_option_file, err);

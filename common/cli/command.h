@@ -55,6 +55,9 @@ struct command {
         COMMAND(key_ls, "key ls")                                                                            \
         COMMAND(key_add, "key add")                                                                          \
         COMMAND(key_revoke, "key revoke")                                                                    \
+        COMMAND(secret_ls, "secret ls")                                                                      \
+        COMMAND(secret_add, "secret add")                                                                    \
+        COMMAND(secret_rm, "secret rm")                                                                      \
         COMMAND(server_status, "server status")
 
 #define COMMAND(id, name) extern const struct command command_##id;

@@ -33,6 +33,9 @@ struct entry_list {
 /* One entry of n_values values. BAD_DATA: no UTF-8, NUL inside, too long, too many. */
 int entry_list_add(struct entry_list *entries, const char *const *values, size_t n_values,
                    struct err *err) MUST_CHECK;
+/* Names of the values, before the first entry. BAD_DATA: two alike, or not usable. */
+int entry_list_columns(struct entry_list *entries, const char *const *names, size_t n,
+                       struct err *err) MUST_CHECK;
 /* SHA-256 of all chunks together, in hex; once, when all entries are there. */
 void entry_list_sha256(struct entry_list *entries, char ret_hex[DIGEST_HEX_BYTES + 1]);
 /* How many entries each chunk holds, a power of two: every chunk fits MSG_CHUNK_MAX, and the usual one is small. */

@@ -10,7 +10,7 @@
 #define JSON_LINE_DEPTH 16
 
 /* A column's name becomes {name} and JOB_ENTRY_name. */
-static int set_columns(struct entry_list *entries, const char *const *names, size_t n, struct err *err)
+int entry_list_columns(struct entry_list *entries, const char *const *names, size_t n, struct err *err)
 {
         if (n > ENTRY_VALUES_MAX)
                 return err_set(err, ERR_BAD_DATA, "more than %d columns", ENTRY_VALUES_MAX);
@@ -122,7 +122,7 @@ static int csv_records(struct entry_list *entries, struct csv *csv, struct err *
         csv_fields(csv, fields);
         if (strncmp(fields[0], "\xEF\xBB\xBF", 3) == 0) /* a byte order mark is no part of the first name */
                 fields[0] += 3;
-        if (set_columns(entries, fields, csv->n, err) < 0)
+        if (entry_list_columns(entries, fields, csv->n, err) < 0)
                 return -1;
         while ((more = csv_next(csv, err)) > 0) {
                 if (is_blank(csv) && entries->n_values > 1)
@@ -183,7 +183,7 @@ static int object_columns(struct entry_list *entries, const struct json_line *li
                 names[n] = owned[n];
                 n++;
         }
-        rc = n ? set_columns(entries, names, n, err)
+        rc = n ? entry_list_columns(entries, names, n, err)
                : err_set(err, ERR_BAD_DATA, "the first object is empty");
         for (size_t i = 0; i < n; i++)
                 xfree(owned[i]);

@@ -19,7 +19,7 @@ void json_texts_done(struct json_texts *texts)
         *texts = (struct json_texts){ 0 };
 }
 
-static const char *keep(struct json_texts *texts, struct buf *take_text)
+const char *json_texts_keep(struct json_texts *texts, struct buf *take_text)
 {
         GROW(texts->list, texts->cap, texts->n + 1);
         buf_add_char(take_text, '\0');
@@ -59,7 +59,7 @@ static int add_text(const struct member *member, struct buf *take_text, struct e
 {
         struct err why = { 0 };
 
-        if (opts_add(member->opts, member->opt, keep(member->texts, take_text), true, &why) == 0)
+        if (opts_add(member->opts, member->opt, json_texts_keep(member->texts, take_text), true, &why) == 0)
                 return 0;
         return wrong(member, why.text, err);
 }
@@ -246,7 +246,7 @@ int json_words(const struct json_object *object, const char *key, size_t at, str
                                        object->path, key, key);
                 buf_reserve(&word, list[i].end - list[i].at + 1);
                 word.n += json_unescape(object->text, &list[i], word.bytes);
-                opts_add_word(opts, keep(texts, &word));
+                opts_add_word(opts, json_texts_keep(texts, &word));
         }
         return 0;
 }

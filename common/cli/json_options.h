@@ -16,6 +16,7 @@ struct json_texts {
         char **list;
         size_t n, cap;
 };
+const char *json_texts_keep(struct json_texts *texts, struct buf *take_text); /* lives as long as *texts */
 void json_texts_done(struct json_texts *texts);
 #define CLEANUP_JSON_TEXTS __attribute__((cleanup(json_texts_done)))
 

@@ -9,16 +9,35 @@
 
 /* Options of the script first, then the command line, which therefore counts more. *ret_is_script: the first word is
  * a script; its text stays in *script. */
-static int parse(int n_words, char *const *words, struct opts *opts, struct submit *submit,
-                 struct buf *script, size_t *ret_late, struct err *err)
+struct script { /* what its options point into */
+        struct buf text, ignored;
+        struct json_texts texts;
+        size_t late;
+};
+
+static void script_done(struct script *script)
 {
+        buf_done(&script->text);
+        buf_done(&script->ignored);
+        json_texts_done(&script->texts);
+}
+
+static int parse(int n_words, char *const *words, struct opts *opts, struct submit *submit,
+                 struct script *script, struct err *err)
+{
+        bool slurm;
         CLEANUP_OPTS struct opts line = { 0 };
 
         if (opt_parse(&submit_program, n_words, words, &line, err) < 0)
                 return -1;
         if (!line.help && !line.version && !line.had_dashes && line.n_words && !opts_has(&line, "type"))
                 submit->is_script = submit_is_script(line.words[0]);
-        if (submit->is_script && submit_script_options(line.words[0], opts, script, ret_late, err) < 0)
+        slurm = opts_has(&line, "compat") && opts_number(&line, "compat", 0) == COMPAT_SLURM;
+        if (slurm && submit_slurm_options(submit->is_script ? line.words[0] : NULL, opts, &script->texts,
+                                          &script->ignored, err) < 0)
+                return -1;
+        if (submit->is_script &&
+            submit_script_options(line.words[0], opts, &script->text, &script->late, err) < 0)
                 return -1;
         submit->n_script_values = opts->n_values;
         return opt_parse(&submit_program, n_words, words, opts, err);
@@ -110,7 +129,7 @@ static int submit_and_wait(struct submit *submit)
                 return submit_show(submit, &err) < 0 ? cli_fail(submit->cli, &err)
                                                      : cli_flush(submit->cli, 0);
         interrupt_catch();
-        if (submit_send(submit, &submitted, &unsure, &err) < 0) {
+        if (submit_send(submit, NULL, &submitted, &unsure, &err) < 0) {
                 if (unsure)
                         return fail_unsure(submit, &err);
                 return interrupted() ? EXIT_INTERRUPTED : cli_fail(submit->cli, &err);
@@ -126,30 +145,43 @@ static int submit_and_wait(struct submit *submit)
         return 0;
 }
 
+static void say_of_script(const struct cli *cli, const struct script *script)
+{
+        const char *p = script->ignored.n ? script->ignored.bytes : "";
+
+        if (script->late)
+                cli_note(
+                        cli,
+                        "%s:%zu: #JOB counts only in the comments at the script's head; this line is ignored",
+                        cli->opts->words[0], script->late);
+        for (size_t n; *p; p += n + 1) {
+                n = strcspn(p, "\n");
+                cli_note(cli, "#SBATCH %.*s", (int)n, p);
+        }
+}
+
 int main(int argc, char **argv)
 {
         CLEANUP_OPTS struct opts opts = { 0 };
-        CLEANUP_BUF struct buf script = { 0 };
+        __attribute__((cleanup(script_done))) struct script script = { 0 };
         CLEANUP_CLI struct cli cli = { 0 };
         struct submit submit = SUBMIT_EMPTY;
         struct err err = { 0 };
-        size_t late = 0;
         int code;
 
         signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, with a message and a code */
-        if (parse(argc - 1, argv + 1, &opts, &submit, &script, &late, &err) < 0)
+        if (parse(argc - 1, argv + 1, &opts, &submit, &script, &err) < 0)
                 return cli_fail_early("jobsubmit", &err);
         if (opt_answer(&opts))
                 return 0;
         cli_init(&cli, "jobsubmit", &opts);
-        if (late)
-                cli_note(
-                        &cli,
-                        "%s:%zu: #JOB counts only in the comments at the script's head; this line is ignored",
-                        opts.words[0], late);
+        say_of_script(&cli, &script);
         submit.cli = &cli;
         submit.opts = &opts;
-        code = submit_and_wait(&submit);
+        if (opts_has(&opts, "from"))
+                code = submit_from(&cli, &opts);
+        else
+                code = submit_and_wait(&submit);
         submit_done(&submit);
         return cli_exit(code);
 }

@@ -13,10 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/secret_file.h"
 #include "base/xalloc.h"
+#include "cli/cli.h"
 
 extern const char *const schema_tables[]; /* of sql/migrations, ends with NULL; made by the Makefile */
 
+#define OPTION_FILE_MAX ((size_t)64 << 10)
 #define COMPLAINT_MAX 1024 /* the end of what it says: the error stands there */
 
 extern char **environ;
@@ -26,6 +29,30 @@ static int not_there(struct err *err)
         return err_set(err, ERR_CONFIG,
                        "the mariadb client cannot be run: %s; install it: apt install mariadb-client-core",
                        strerror(errno));
+}
+
+const char *mariadb_option_file(struct cli *cli, struct err *err)
+{
+        const char *path;
+        char *text = NULL;
+        size_t n = 0;
+
+        if (cli_profile(cli, err) < 0)
+                return NULL;
+        path = cli->profile->sql_option_file;
+        if (!path) {
+                err_set(err, ERR_CONFIG,
+                        "this profile (%s) has no SQL account; an administrator makes one with the profile: "
+                        "jobctl user add NAME --role ROLE --profile-out FILE --sql",
+                        cli->profile->path);
+                return NULL;
+        }
+        if (secret_file_read(path, OPTION_FILE_MAX, &text, &n, err) < 0) {
+                err_wrap(err, "the SQL option file that the profile names");
+                return NULL;
+        }
+        secret_free(text, n);
+        return path;
 }
 
 static int query_file(const char *query, struct err *err)

@@ -10,6 +10,11 @@
 
 #define MARIADB_DATABASE "jobmill"
 
+struct cli;
+/* The caller's own option file, as his profile names it; NULL: CONFIG, and whom to ask. It holds a password, so one that
+ * others can read is refused. */
+const char *mariadb_option_file(struct cli *cli, struct err *err) MUST_CHECK;
+
 struct mariadb_client {
         FILE *out; /* what it prints */
         pid_t pid;

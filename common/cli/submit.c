@@ -4,23 +4,24 @@
 
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/xalloc.h"
 
 #define SPEC_BYTES_MAX (MSG_HEADER_MAX - 65536) /* room for the message around it */
 
-static int make_key(struct submit *submit, struct err *err)
+int submit_key(char **key, struct err *err)
 {
         unsigned char random[16];
-        CLEANUP_BUF struct buf key = { 0 };
+        CLEANUP_BUF struct buf text = { 0 };
 
-        if (submit->key)
+        if (*key)
                 return 0;
         if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
                 return err_set(err, ERR_INTERNAL, "no random numbers");
         for (size_t i = 0; i < sizeof(random); i++)
-                buf_addf(&key, "%02x", random[i]);
-        submit->key = buf_steal(&key);
+                buf_addf(&text, "%02x", random[i]);
+        *key = buf_steal(&text);
         return 0;
 }
 
@@ -46,10 +47,11 @@ int submit_build(struct submit *submit, struct err *err)
         if (opts_has(submit->opts, "file"))
                 return submit_graph(submit, err) < 0 || submit_inputs(submit, err) < 0
                                ? -1
-                               : make_key(submit, err);
+                               : submit_key(&submit->key, err);
         /* The script is the first input, so words come before --in. */
         if (submit_options(submit, err) < 0 || submit_environment(submit, err) < 0 ||
-            submit_words(submit, err) < 0 || submit_inputs(submit, err) < 0 || make_key(submit, err) < 0)
+            submit_words(submit, err) < 0 || submit_inputs(submit, err) < 0 ||
+            submit_key(&submit->key, err) < 0)
                 return -1;
         return check_size(submit, err);
 }
@@ -78,6 +80,9 @@ void submit_done(struct submit *submit)
         texts_done(&submit->require);
         texts_done(&submit->avoid);
         texts_done(&submit->outs);
+        texts_done(&submit->secrets);
+        if (submit->stdin_fd)
+                close(submit->stdin_fd);
         entry_list_done(&submit->entries);
         xfree(submit->inputs);
         xfree(submit->input_recs);

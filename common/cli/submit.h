@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/entry_list.h"
+#include "cli/json_options.h"
 
 extern const struct opt_program submit_program;
 
@@ -31,7 +32,8 @@ struct submit {
         bool is_script; /* the first word is a script */
         struct rec_job_spec spec; /* points into what follows */
         char *key;
-        struct texts args, env, tags, outs, retry_on, res, require, avoid;
+        struct texts args, env, tags, outs, retry_on, res, require, avoid, secrets;
+        int stdin_fd; /* a copy of our stdin; 0: none */
         struct entry_list entries; /* n 0: none */
         char entries_sha256[DIGEST_HEX_BYTES + 1];
         struct submit_input *inputs;
@@ -66,13 +68,26 @@ int submit_environment(struct submit *submit, struct err *err) MUST_CHECK; /* su
 int submit_graph(struct submit *submit, struct err *err) MUST_CHECK; /* submit_graph.c: --file */
 void submit_describe_entries(struct submit *submit);
 int submit_inputs(struct submit *submit, struct err *err) MUST_CHECK; /* submit_input.c */
+/* submit_sql.c: the entries of --each-sql, and their origin. */
+int submit_sql(struct submit *submit, const char *query, struct err *err) MUST_CHECK;
 int submit_add_input(struct submit *submit, const char *path, const char *name, bool is_script,
                      struct err *err) MUST_CHECK;
+bool submit_is_env_name(const char *name, size_t n); /* may a task's variable be called so */
 void texts_add(struct texts *texts, const char *text);
 const char *submit_own(struct submit *submit, char *take_text); /* freed with submit */
 /* The word is a script (INTERFACE section 2): it names a readable text file that begins with #! and has a / or ends in
  * .sh. */
 bool submit_is_script(const char *word);
+#define SCRIPT_WORDS_MAX 256
+int submit_read_head(const char *path, struct buf *text, struct err *err) MUST_CHECK;
+/* Split as a shell does, without expanding anything; the words lie in the line itself. How many, or -1. */
+int submit_split_words(char *line, char *words[SCRIPT_WORDS_MAX], struct err *err) MUST_CHECK;
+/* submit_slurm.c: --compat slurm. The #SBATCH lines of a script (NULL: none) and what Slurm does by itself, as options.
+ * *ignored: a line for each option that has no counterpart. */
+int submit_slurm_options(const char *path, struct opts *opts, struct json_texts *texts, struct buf *ignored,
+                         struct err *err) MUST_CHECK;
+int slurm_time(const char *text, uint64_t *ret_s,
+               struct err *err) MUST_CHECK; /* Slurm's way to write a time */
 /* Parse the #JOB lines in the comments at the script's head into *opts, whose values then point into *text. Errors
  * name the line. *ret_late: number of a line with #JOB behind the first command, where it does not count; 0: none. */
 int submit_script_options(const char *path, struct opts *opts, struct buf *text, size_t *ret_late,
@@ -86,8 +101,19 @@ struct submitted {
         uint64_t suitable_workers;
         char lack[641]; /* with none: what those that are there lack */
 };
-int submit_send(struct submit *submit, struct submitted *ret_submitted, bool *ret_unsure,
+/* set: the jobs that it belongs to, which live together later; NULL: none. */
+int submit_send(struct submit *submit, const char *set, struct submitted *ret_submitted, bool *ret_unsure,
                 struct err *err) MUST_CHECK;
+/* For several jobs in one message: may this one ride whole, and its record and chunks. ret_job->chunks is the caller's. */
+uint64_t submit_total_bytes(const struct submit *submit); /* of its chunks */
+bool submit_fits(struct submit *submit, size_t room);
+int submit_pack(struct submit *submit, struct rec_new_job *ret_job, struct buf *body,
+                struct err *err) MUST_CHECK;
+int submit_take_answer(const struct msg *answer, size_t n, struct submitted *ret, struct err *err) MUST_CHECK;
+int submit_key(char **key, struct err *err) MUST_CHECK; /* made up if it is NULL */
+
+/* submit_from.c: --from, the whole command. Returns the exit code. */
+int submit_from(struct cli *cli, const struct opts *opts);
 
 /* submit_show.c: --dry-run. */
 int submit_show(struct submit *submit, struct err *err) MUST_CHECK;

@@ -17,7 +17,7 @@
 extern char **environ;
 
 /* [A-Za-z_][A-Za-z0-9_]*, and none of the names that the worker sets. */
-static bool is_env_name(const char *name, size_t n)
+bool submit_is_env_name(const char *name, size_t n)
 {
         if (n == 0 || (!isalpha((unsigned char)name[0]) && name[0] != '_'))
                 return false;
@@ -45,7 +45,7 @@ static void add_all(struct submit *submit)
         for (char **pair = environ; *pair; pair++) {
                 size_t n = strcspn(*pair, "=");
 
-                if (!(*pair)[n] || !is_env_name(*pair, n))
+                if (!(*pair)[n] || !submit_is_env_name(*pair, n))
                         continue;
                 if (!utf8_valid(*pair, strlen(*pair)) || strlen(*pair) > ENV_TEXT_MAX) {
                         cli_note(submit->cli,
@@ -62,7 +62,7 @@ static int add_variable(struct submit *submit, const char *text, struct err *err
         size_t n = strcspn(text, "=");
         const char *value;
 
-        if (!is_env_name(text, n))
+        if (!submit_is_env_name(text, n))
                 return err_set(err, ERR_USAGE,
                                "--env: '%.*s' is no name for a variable%s; example: --env LANG=C",
                                (int)MIN(n, 80), text,

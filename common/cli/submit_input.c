@@ -1,6 +1,7 @@
 /* Input files: what they are and what they hold. Their content is read again when it is sent. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -99,6 +100,56 @@ static int add_option(struct submit *submit, const char *text, struct err *err)
         return submit_add_input(submit, path, colon + 1, false, err);
 }
 
+/* Our own stdin has to be read twice (once for its digest): it becomes a file without a name. */
+static int copy_stdin(struct submit *submit, char **ret_path, struct err *err)
+{
+        const char *folder = getenv("TMPDIR");
+        CLEANUP_WITH(xfree)
+        char *name = xasprintf("%s/jobsubmit.XXXXXX", folder && *folder ? folder : "/tmp");
+        char bytes[READ_BYTES];
+        ssize_t n, done;
+
+        submit->stdin_fd = mkostemp(name, O_CLOEXEC);
+        if (submit->stdin_fd < 0)
+                return err_set(err, ERR_INTERNAL, "temporary file %s: %s; set TMPDIR to a folder with room",
+                               name, strerror(errno));
+        unlink(name);
+        while ((n = read(STDIN_FILENO, bytes, sizeof(bytes))) != 0) {
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return err_set(err, ERR_BAD_DATA, "stdin: %s", strerror(errno));
+                for (ssize_t at = 0; at < n; at += done) {
+                        done = write(submit->stdin_fd, bytes + at, (size_t)(n - at));
+                        if (done < 0)
+                                return err_set(err, ERR_INTERNAL,
+                                               "temporary file: %s; set TMPDIR to a folder with room",
+                                               strerror(errno));
+                }
+        }
+        *ret_path = xasprintf("/proc/self/fd/%d", submit->stdin_fd);
+        return 0;
+}
+
+static int add_stdin(struct submit *submit, struct err *err)
+{
+        const char *path = opts_text(submit->opts, "stdin");
+        CLEANUP_WITH(xfree) char *copy = NULL;
+
+        if (!path)
+                return 0;
+        if (strcmp(path, "-") == 0) {
+                if (copy_stdin(submit, &copy, err) < 0)
+                        return err_wrap(err, "--stdin");
+                path = copy;
+        }
+        if (submit_add_input(submit, path, ".stdin", false, err) < 0)
+                return err_wrap(err, "--stdin");
+        submit->spec.stdin_input = submit->n_inputs;
+        submit->spec.has_stdin_input = true;
+        return 0;
+}
+
 int submit_inputs(struct submit *submit, struct err *err)
 {
         const struct opt_value *value;
@@ -107,6 +158,8 @@ int submit_inputs(struct submit *submit, struct err *err)
         while ((value = opts_next(submit->opts, "in", &at)))
                 if (add_option(submit, value->text, err) < 0)
                         return err_wrap(err, "--in");
+        if (add_stdin(submit, err) < 0)
+                return -1;
         submit->input_recs = xcalloc(MAX(submit->n_inputs, 1), sizeof(*submit->input_recs));
         for (size_t i = 0; i < submit->n_inputs; i++) {
                 const struct submit_input *input = &submit->inputs[i];

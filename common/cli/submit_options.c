@@ -18,6 +18,7 @@
 #define OK_CODES_MAX 256
 #define OUTS_MAX 256
 #define NEEDS_MAX 32
+#define SECRETS_MAX 64
 
 void texts_add(struct texts *texts, const char *text)
 {
@@ -143,6 +144,36 @@ static int needs_of_spec(struct submit *submit, struct err *err)
         spec->avoid = submit->avoid.list;
         spec->n_avoid = submit->avoid.n;
         return 0;
+}
+
+/* Whether the secret exists is the coordinator's to say. */
+static int secrets_of_spec(struct submit *submit, struct err *err)
+{
+        const struct opt_value *value;
+        size_t at = 0;
+
+        while ((value = opts_next(submit->opts, "secret", &at))) {
+                if (!submit_is_env_name(value->text, strlen(value->text)) || strlen(value->text) > 64)
+                        return err_set(
+                                err, ERR_USAGE,
+                                "--secret: '%.80s' is no name of a secret; example: --secret API_TOKEN",
+                                value->text);
+                texts_add(&submit->secrets, value->text);
+        }
+        if (submit->secrets.n > SECRETS_MAX)
+                return err_set(err, ERR_USAGE, "--secret given %zu times, at most %d are allowed",
+                               submit->secrets.n, SECRETS_MAX);
+        submit->spec.secrets = submit->secrets.list;
+        submit->spec.n_secrets = submit->secrets.n;
+        return 0;
+}
+
+static void compat_of_spec(struct submit *submit)
+{
+        if (!opts_has(submit->opts, "compat"))
+                return;
+        submit->spec.compat = (enum compat)opts_number(submit->opts, "compat", 0);
+        submit->spec.has_compat = true;
 }
 
 /* "0,3" */
@@ -333,10 +364,12 @@ static int check_following(const struct submit *submit, struct err *err)
 int submit_options(struct submit *submit, struct err *err)
 {
         numbers_of_spec(submit);
+        compat_of_spec(submit);
         if (check_following(submit, err) < 0 || texts_of_spec(submit, err) < 0 ||
             tags_of_spec(submit, err) < 0 || outs_of_spec(submit, err) < 0 ||
-            ok_codes_of_spec(submit, err) < 0 || submit_failure(submit, err) < 0 ||
-            submit_times(submit, err) < 0 || needs_of_spec(submit, err) < 0)
+            secrets_of_spec(submit, err) < 0 || ok_codes_of_spec(submit, err) < 0 ||
+            submit_failure(submit, err) < 0 || submit_times(submit, err) < 0 ||
+            needs_of_spec(submit, err) < 0)
                 return -1;
         return after_of_spec(submit, err);
 }

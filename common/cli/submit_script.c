@@ -8,9 +8,8 @@
 #include "cli/submit.h"
 
 #define MARK "#JOB"
-#define LINE_WORDS_MAX 256
 
-static int read_head(const char *path, struct buf *text, struct err *err)
+int submit_read_head(const char *path, struct buf *text, struct err *err)
 {
         FILE *file = fopen(path, "re");
         char block[65536];
@@ -54,21 +53,30 @@ static int shell_word(char **p, char **out)
         return 1;
 }
 
-static int parse_line(char *line, struct opts *opts, struct err *err)
+int submit_split_words(char *line, char *words[SCRIPT_WORDS_MAX], struct err *err)
 {
-        char *words[LINE_WORDS_MAX];
         char *p = line, *out = line;
         int n = 0, more;
 
         do {
-                if (n == LINE_WORDS_MAX)
-                        return err_set(err, ERR_USAGE, "more than %d words", LINE_WORDS_MAX);
+                if (n == SCRIPT_WORDS_MAX)
+                        return err_set(err, ERR_USAGE, "more than %d words", SCRIPT_WORDS_MAX);
                 words[n] = out;
                 more = shell_word(&p, &out);
                 if (more < 0)
                         return err_set(err, ERR_USAGE, "a quote that is not closed");
                 n += more;
         } while (more);
+        return n;
+}
+
+static int parse_line(char *line, struct opts *opts, struct err *err)
+{
+        char *words[SCRIPT_WORDS_MAX];
+        int n = submit_split_words(line, words, err);
+
+        if (n < 0)
+                return -1;
         if (opt_parse(&submit_program, n, words, opts, err) < 0)
                 return -1;
         if (opts->help || opts->version)
@@ -91,7 +99,7 @@ int submit_script_options(const char *path, struct opts *opts, struct buf *text,
         size_t no = 0;
         char *line, *next;
 
-        if (read_head(path, text, err) < 0)
+        if (submit_read_head(path, text, err) < 0)
                 return -1;
         *ret_late = 0;
         for (line = text->n ? text->bytes : NULL; line; line = next) {

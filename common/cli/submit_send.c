@@ -31,6 +31,16 @@ static uint64_t pieces(uint64_t n, uint64_t of)
         return (n + of - 1) / of;
 }
 
+/* A content that an earlier input has travels once. */
+static bool travels(const struct submit *submit, size_t at)
+{
+        for (size_t i = 0; i < at; i++)
+                if (submit->inputs[i].bytes == submit->inputs[at].bytes &&
+                    strcmp(submit->inputs[i].sha256, submit->inputs[at].sha256) == 0)
+                        return false;
+        return submit->inputs[at].bytes > 0;
+}
+
 static struct chunks chunks_of(struct submit *submit)
 {
         struct chunks chunks = { .submit = submit, .fd = -1 };
@@ -39,7 +49,8 @@ static struct chunks chunks_of(struct submit *submit)
                 chunks.n_entry_chunks = pieces(submit->entries.n, submit->spec.entries_per_chunk);
         chunks.n = chunks.n_entry_chunks;
         for (size_t i = 0; i < submit->n_inputs; i++)
-                chunks.n += pieces(submit->inputs[i].bytes, MSG_CHUNK_MAX);
+                if (travels(submit, i))
+                        chunks.n += pieces(submit->inputs[i].bytes, MSG_CHUNK_MAX);
         return chunks;
 }
 
@@ -114,7 +125,7 @@ static int chunks_next(struct chunks *chunks, struct buf *out, struct err *err)
         BUG_ON(chunks->next >= chunks->n);
         if (chunks->next++ < chunks->n_entry_chunks)
                 return entry_list_read_chunk(&submit->entries, submit->spec.entries_per_chunk, out, err);
-        while (submit->inputs[chunks->input].bytes == 0)
+        while (!travels(submit, chunks->input))
                 chunks->input++;
         input = &submit->inputs[chunks->input];
         if (chunks->fd < 0 && open_input(chunks, err) < 0)
@@ -142,13 +153,21 @@ static int chunks_seek(struct chunks *chunks, uint64_t to, struct err *err)
 }
 
 /* --- talking --------------------------------------------------------------------------------------------------- */
-static uint64_t total_bytes(const struct submit *submit)
+uint64_t submit_total_bytes(const struct submit *submit)
 {
         uint64_t n = submit->entries.n ? spool_bytes(&submit->entries.packed) : 0;
 
         for (size_t i = 0; i < submit->n_inputs; i++)
-                n += submit->inputs[i].bytes;
+                n += travels(submit, i) ? submit->inputs[i].bytes : 0;
         return n;
+}
+
+/* May all its chunks ride in the message that submits it, in a body that has room for so many more bytes? */
+bool submit_fits(struct submit *submit, size_t room)
+{
+        struct chunks chunks = chunks_of(submit);
+
+        return chunks.n <= INLINE_CHUNKS_MAX && submit_total_bytes(submit) <= room;
 }
 
 static int pack_inline(struct chunks *chunks, struct rec_new_job *job, struct buf *body, struct err *err)
@@ -164,7 +183,23 @@ static int pack_inline(struct chunks *chunks, struct rec_new_job *job, struct bu
         return 0;
 }
 
-static struct msg *say_submit(struct chunks *chunks, bool *ret_unsure, struct err *err)
+int submit_pack(struct submit *submit, struct rec_new_job *ret_job, struct buf *body, struct err *err)
+{
+        struct chunks chunks = chunks_of(submit);
+        struct rec_new_job job = { .key = submit->key, .n_key = strlen(submit->key), .spec = &submit->spec };
+        int rc;
+
+        entry_list_rewind(&submit->entries);
+        rc = pack_inline(&chunks, &job, body, err);
+        chunks_done(&chunks);
+        if (rc == 0)
+                *ret_job = job;
+        else
+                xfree(job.chunks);
+        return rc;
+}
+
+static struct msg *say_submit(struct chunks *chunks, const char *set, bool *ret_unsure, struct err *err)
 {
         struct submit *submit = chunks->submit;
         struct rec_new_job job = { .key = submit->key, .n_key = strlen(submit->key), .spec = &submit->spec };
@@ -173,10 +208,12 @@ static struct msg *say_submit(struct chunks *chunks, bool *ret_unsure, struct er
         struct msg *answer = NULL;
         int rc = 0;
 
-        if (chunks->n && chunks->n <= INLINE_CHUNKS_MAX && total_bytes(submit) <= MSG_BODY_MAX)
+        if (chunks->n && chunks->n <= INLINE_CHUNKS_MAX && submit_total_bytes(submit) <= MSG_BODY_MAX)
                 rc = pack_inline(chunks, &job, &body, err);
         request.u.submit.jobs = &job;
         request.u.submit.n_jobs = 1;
+        request.u.submit.set = set;
+        request.u.submit.n_set = set ? strlen(set) : 0;
         request.body = body.bytes;
         request.body_bytes = body.n;
         if (rc == 0 && cli_connect(submit->cli, err) == 0) {
@@ -209,26 +246,35 @@ static struct msg *say_put(struct chunks *chunks, uint64_t no, struct err *err)
         return client_call(submit->cli->client, &request, -1, err);
 }
 
-static int take_submitted(const struct msg_submitted *answer, struct submitted *ret, struct err *err)
+int submit_take_answer(const struct msg *answer, size_t n, struct submitted *ret, struct err *err)
 {
-        if (answer->n_jobs != 1)
-                return err_set(err, ERR_INTERNAL, "the coordinator acknowledged %zu jobs instead of one",
-                               answer->n_jobs);
-        *ret = (struct submitted){
-                .job = answer->jobs[0].job,
-                .tasks = answer->jobs[0].tasks,
-                .existing = answer->jobs[0].existing,
-                .has_suitable = answer->has_suitable_workers,
-                .suitable_workers = answer->suitable_workers,
-        };
-        if (answer->lack)
-                snprintf(ret->lack, sizeof(ret->lack), "%s", answer->lack);
+        bool loaded = answer->kind == MSG_loaded;
+        const struct rec_submitted_job *jobs = loaded ? answer->u.loaded.jobs : answer->u.submitted.jobs;
+        size_t n_jobs = loaded ? answer->u.loaded.n_jobs : answer->u.submitted.n_jobs;
+
+        if (!loaded && answer->kind != MSG_submitted)
+                return err_set(err, ERR_INTERNAL, "the coordinator answered submit with %s",
+                               msg_op(answer->kind));
+        if (n_jobs != n)
+                return err_set(err, ERR_INTERNAL, "the coordinator acknowledged %zu jobs instead of %zu",
+                               n_jobs, n);
+        for (size_t i = 0; i < n; i++)
+                ret[i] = (struct submitted){
+                        .job = jobs[i].job,
+                        .tasks = jobs[i].tasks,
+                        .existing = jobs[i].existing,
+                        .has_suitable = !loaded && answer->u.submitted.has_suitable_workers,
+                        .suitable_workers = loaded ? 0 : answer->u.submitted.suitable_workers,
+                };
+        if (!loaded && answer->u.submitted.lack)
+                snprintf(ret->lack, sizeof(ret->lack), "%s", answer->u.submitted.lack);
         return 0;
 }
 
-static int talk(struct chunks *chunks, struct submitted *ret, bool *ret_unsure, struct err *err)
+static int talk(struct chunks *chunks, const char *set, struct submitted *ret, bool *ret_unsure,
+                struct err *err)
 {
-        CLEANUP_WITH(msg_free) struct msg *answer = say_submit(chunks, ret_unsure, err);
+        CLEANUP_WITH(msg_free) struct msg *answer = say_submit(chunks, set, ret_unsure, err);
         uint64_t put = 0; /* chunks that were put; the coordinator may only ask for later ones */
 
         while (answer && answer->kind == MSG_stored) {
@@ -241,18 +287,17 @@ static int talk(struct chunks *chunks, struct submitted *ret, bool *ret_unsure, 
                 answer = say_put(chunks, no, err);
                 put = no + 1;
         }
-        if (!answer)
-                return -1;
-        if (answer->kind != MSG_submitted)
-                return err_set(err, ERR_INTERNAL, "the coordinator answered submit with %s",
-                               msg_op(answer->kind));
-        return take_submitted(&answer->u.submitted, ret, err);
+        return answer ? submit_take_answer(answer, 1, ret, err) : -1;
 }
 
-int submit_send(struct submit *submit, struct submitted *ret_submitted, bool *ret_unsure, struct err *err)
+int submit_send(struct submit *submit, const char *set, struct submitted *ret_submitted, bool *ret_unsure,
+                struct err *err)
 {
         struct chunks chunks = chunks_of(submit);
-        int rc = talk(&chunks, ret_submitted, ret_unsure, err);
+        int rc;
+
+        entry_list_rewind(&submit->entries);
+        rc = talk(&chunks, set, ret_submitted, ret_unsure, err);
 
         chunks_done(&chunks);
         return rc;

@@ -55,6 +55,16 @@ static int parse_res(const struct opt *opt UNUSED, const char *text, int64_t *re
         return 0;
 }
 
+static int parse_compat(const struct opt *opt UNUSED, const char *text, int64_t *ret_number, struct err *err)
+{
+        int compat = compat_from_word(text);
+
+        if (compat < 0)
+                return err_set(err, ERR_USAGE, "'%.80s' is not known; there is: slurm", text);
+        *ret_number = compat;
+        return 0;
+}
+
 static const struct opt options[] = {
         { .name = "name",
           .letter = 'n',
@@ -120,6 +130,20 @@ static const struct opt options[] = {
           .command = true,
           .example = "graph.json",
           .help = "a graph: tasks with names and dependencies, as one job (- is stdin)" },
+        { .name = "each-sql",
+          .parse = opt_word,
+          .arg = "QUERY",
+          .example = "'SELECT task_index, result FROM v_results WHERE job_id=36'",
+          .help = "one task per row of the query, asked as yourself; columns become {name}, NULL an empty "
+                  "text" },
+        { .name = "from",
+          .command = true,
+          .parse = opt_word,
+          .arg = "FILE",
+          .example = "jobs.jsonl",
+          .help = "one job per line of JSON (- is stdin), all of them in one transaction; keys are long "
+                  "option names "
+                  "with _ for -, \"command\" is the list of words" },
         { .name = "max-running",
           .parse = opt_count,
           .arg = "N",
@@ -296,6 +320,16 @@ static const struct opt options[] = {
           .many = true,
           .example = "model.bin",
           .help = "a file that each task finds in its folder" },
+        { .name = "stdin",
+          .parse = opt_word,
+          .arg = "FILE",
+          .help = "its content is every task's standard input (- is stdin)" },
+        { .name = "secret",
+          .parse = opt_word,
+          .arg = "NAME",
+          .many = true,
+          .example = "API_TOKEN",
+          .help = "one of your secrets (jobctl secret), as the tasks' environment variable of that name" },
         { .name = "out",
           .parse = opt_word,
           .arg = "GLOB",
@@ -308,6 +342,16 @@ static const struct opt options[] = {
           .max = 1099511627776,
           .example = "1M",
           .help = "bytes of output kept of each attempt (default 16M)" },
+
+        { .name = "compat",
+          .parse = parse_compat,
+          .arg = "SYSTEM",
+          .group = "Other systems",
+          .example = "slurm",
+          .command = true,
+          .help = "slurm: #SBATCH lines of a script are options, tasks see SLURM_ variables, run in this "
+                  "folder and "
+                  "with this environment" },
 
         { .name = "wait",
           .command = true,
@@ -348,6 +392,7 @@ static const char *const usage[] = {
         "[options] command {} ::: a b c          one task per value; ::: multiplies, :::+ pairs",
         "[options] --type TYPE [argument …]      noop, echo TEXT, sleep SECONDS",
         "[options] -f graph.json                 tasks with names and dependencies",
+        "[options] --from FILE                   one job per line of JSON, one transaction",
         NULL,
 };
 

@@ -169,7 +169,8 @@ static bool is_given(const struct submit *submit, const char *option, bool comma
 
 static int count_sources(const struct submit *submit, bool command_line_only, bool lists)
 {
-        int n = lists + is_given(submit, "array", command_line_only);
+        int n = lists + is_given(submit, "array", command_line_only) +
+                is_given(submit, "each-sql", command_line_only);
 
         for (size_t i = 0; i < ARRAY_LEN(sources); i++)
                 n += is_given(submit, sources[i].option, command_line_only);
@@ -239,13 +240,17 @@ static int take_tasks(struct submit *submit, const char *const *lists, size_t n_
 
         if (count_sources(submit, on_line, n_lists > 0) > 1)
                 return err_set(err, ERR_USAGE,
-                               "--array, --each-line, --each-csv, --each-json and ::: exclude each other");
+                               "--array, --each-line, --each-csv, --each-json, --each-sql and ::: exclude "
+                               "each other");
         if (n_lists > 0) {
                 if (entry_list_from_lists(&submit->entries, lists, n_lists, err) < 0)
                         return -1;
         } else if (is_given(submit, "array", on_line)) {
                 return take_array(submit, err);
         }
+        if (n_lists == 0 && is_given(submit, "each-sql", on_line) &&
+            submit_sql(submit, opts_text(submit->opts, "each-sql"), err) < 0)
+                return -1;
         for (size_t i = 0; i < ARRAY_LEN(sources) && n_lists == 0; i++)
                 if (is_given(submit, sources[i].option, on_line) && read_source(submit, &sources[i], err) < 0)
                         return -1;

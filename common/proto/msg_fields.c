@@ -14,6 +14,7 @@
 WORD_SET(after_when)
 WORD_SET(data_kind)
 WORD_SET(end_status)
+WORD_SET(compat)
 WORD_SET(list_kind)
 WORD_SET(permission)
 WORD_SET(scope)

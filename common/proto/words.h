@@ -61,6 +61,7 @@ DECLARE_WORDS(data_kind, enum data_kind)
 DECLARE_WORDS(scope, enum scope)
 DECLARE_WORDS(worker_order, enum worker_order)
 DECLARE_WORDS(end_status, enum end_status)
+DECLARE_WORDS(compat, enum compat)
 #undef DECLARE_WORDS
 
 bool task_status_is_final(enum task_status status);

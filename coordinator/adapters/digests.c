@@ -31,8 +31,13 @@ void digests_of(struct digests *digests, const struct msg *msg)
                 reserve(digests, 1);
                 hash_key(msg->u.put.key, msg->u.put.n_key, digests->key_hash[0]);
                 digests->n = 1;
+        } else if (msg->kind == MSG_submit_set) {
+                reserve(digests, 2);
+                hash_key(msg->u.submit_set.set, msg->u.submit_set.n_set, digests->key_hash[0]);
+                hash_key(msg->u.submit_set.key, msg->u.submit_set.n_key, digests->key_hash[1]);
+                digests->n = 2;
         } else if (msg->kind == MSG_submit) {
-                reserve(digests, msg->u.submit.n_jobs);
+                reserve(digests, msg->u.submit.n_jobs + 1);
                 for (size_t i = 0; i < msg->u.submit.n_jobs; i++) {
                         const struct rec_new_job *job = &msg->u.submit.jobs[i];
 
@@ -43,6 +48,8 @@ void digests_of(struct digests *digests, const struct msg *msg)
                                digests->digest[i]);
                 }
                 digests->n = msg->u.submit.n_jobs;
+                if (msg->u.submit.set)
+                        hash_key(msg->u.submit.set, msg->u.submit.n_set, digests->key_hash[digests->n++]);
         }
 }
 

@@ -19,6 +19,7 @@
 #include <utlist.h>
 
 #include "adapters/reader_internal.h"
+#include "adapters/secrets.h"
 #include "base/xalloc.h"
 
 #define THREADS_MAX 16
@@ -191,7 +192,7 @@ static int answer_once(struct reader_hand *hand, const struct read_request *read
         case MSG_get:
                 return reader_get(hand, read, err);
         case MSG_fetch:
-                return reader_fetch(hand, read, err);
+                return read->secret[0] ? reader_secret(hand, read, err) : reader_fetch(hand, read, err);
         default:
                 BUG_ON(true);
         }

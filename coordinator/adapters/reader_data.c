@@ -60,7 +60,7 @@ int reader_fetch(struct reader_hand *hand, const struct read_request *read, stru
         const struct msg_fetch *fetch = &read->msg->u.fetch;
         CLEANUP_BUF struct buf plain = { 0 };
         struct msg answer = { .kind = MSG_input_chunk };
-        struct reader_place place = { { fetch->job }, (uint32_t)fetch->input, (uint32_t)fetch->seq };
+        struct reader_place place = { { fetch->job }, read->part, (uint32_t)fetch->seq };
         bool last = false;
 
         if (reader_chunk(hand, place, &plain, &last, err) < 0)

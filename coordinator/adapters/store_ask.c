@@ -1,6 +1,7 @@
 /* Questions: they read inside the batch's transaction and leave their answer in the operation. */
 #include <string.h>
 
+#include "adapters/secrets.h"
 #include "adapters/store_writer.h"
 
 static int was_ended(struct db *db, struct store_op *op, struct err *err)
@@ -155,6 +156,8 @@ int store_ask(struct db *db, struct store_op *op, struct err *err)
                 return find_key(db, &op->u.find_key, err);
         case STORE_FIND_JOB:
                 return find_job(db, &op->u.find_job, err);
+        case STORE_FIND_SECRET:
+                return store_find_secret(db, &op->u.find_secret, err);
         case STORE_FIND_ACCOUNT:
                 return find_account(db, op, err);
         case STORE_FIND_DUE:

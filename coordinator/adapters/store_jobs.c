@@ -165,10 +165,38 @@ int store_job_live(struct store_writer *writer, struct db *db, struct job_id job
         return run_for_job(writer, db, "job_live", job, 1, err);
 }
 
+int store_set_job(struct store_writer *writer, struct db *db, const struct store_set *set, struct err *err)
+{
+        struct db_args *args = &writer->rows[ROWS_SET_JOB];
+
+        db_put_u64(args, set->job.n);
+        db_put_u64(args, set->owner.n);
+        db_put_bytes(args, set->set_hash, sizeof(set->set_hash));
+        return store_row_added(writer, db, ROWS_SET_JOB, err);
+}
+
+int store_set_live(struct store_writer *writer, struct db *db, const struct store_set *set, struct err *err)
+{
+        static const char *const PARTS[] = { "set_live", "set_done" };
+
+        if (store_flush_upto(writer, db, ROWS_CHUNK, err) < 0)
+                return -1;
+        for (size_t i = 0; i < ARRAY_LEN(PARTS); i++) {
+                CLEANUP_DB_ARGS struct db_args args = { 0 };
+
+                db_args_init(&args, "owner:u set_hash:b");
+                db_put_u64(&args, set->owner.n);
+                db_put_bytes(&args, set->set_hash, sizeof(set->set_hash));
+                if (store_write_now(writer, db, PARTS[i], &args, set->n, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job, struct err *err)
 {
         static const char *const PARTS[] = { "job_drop_tasks", "job_drop_data", "job_drop_tags",
-                                             "job_drop_submission" };
+                                             "job_drop_set", "job_drop_submission" };
 
         if (store_writer_flush(writer, db, err) < 0)
                 return -1;

@@ -175,6 +175,19 @@ static int replay_job(struct replay *replay, struct job_id job, struct err *err)
                                 &spec->spec, positions, each_tasks, replay, err);
 }
 
+static int fill_set(const struct db_rows *rows, struct event *event, struct err *err)
+{
+        size_t n;
+        const char *hash = db_bytes(rows, 2, &n);
+
+        (void)err;
+        event->kind = EVENT_REPLAY_SET;
+        event->u.set.job.n = db_u64(rows, 0);
+        event->u.set.owner.n = (uint32_t)db_u64(rows, 1);
+        memcpy(event->u.set.set_hash, hash, MIN(n, sizeof(event->u.set.set_hash)));
+        return 0;
+}
+
 static int read_ids(struct replay *replay, uint64_t **ret_ids, size_t *ret_n, struct err *err)
 {
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
@@ -234,7 +247,8 @@ int store_replay(struct store *store, store_replay_fn *each, void *arg, struct e
         for (size_t i = 0; i < ARRAY_LEN(LISTS); i++)
                 if (replay_rows(&replay, LISTS[i].statement, LISTS[i].fill, err) < 0)
                         return err_wrap(err, "replay");
-        if (replay_jobs(&replay, err) < 0 || replay_done(&replay, err) < 0)
+        if (replay_jobs(&replay, err) < 0 || replay_rows(&replay, "replay_sets", fill_set, err) < 0 ||
+            replay_done(&replay, err) < 0)
                 return err_wrap(err, "replay");
         return db_commit(store->db, err); /* ends the read view */
 }

@@ -34,6 +34,7 @@ static bool is_question(const struct store_op *op)
         case STORE_WAS_ENDED:
         case STORE_FIND_KEY:
         case STORE_FIND_JOB:
+        case STORE_FIND_SECRET:
         case STORE_FIND_ACCOUNT:
         case STORE_FIND_DUE:
                 return true;

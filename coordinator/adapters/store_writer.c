@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "adapters/db_whole.h"
+#include "adapters/secrets.h"
 #include "base/xalloc.h"
 
 struct rows_def {
@@ -289,6 +290,10 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
                 return store_job_chunk(writer, db, &op->u.chunk, err);
         case STORE_JOB_LIVE:
                 return store_job_live(writer, db, op->u.job, err);
+        case STORE_SET_JOB:
+                return store_set_job(writer, db, &op->u.set, err);
+        case STORE_SET_LIVE:
+                return store_set_live(writer, db, &op->u.set, err);
         case STORE_JOB_DROP:
                 return store_job_drop(writer, db, op->u.job, err);
         case STORE_JOB_SPEC:
@@ -328,9 +333,12 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
         case STORE_VISIBLE:
         case STORE_QUEUE:
                 return write_people(writer, db, op, err);
+        case STORE_SECRET:
+                return store_secret(writer, db, &op->u.secret, err);
         case STORE_WAS_ENDED:
         case STORE_FIND_KEY:
         case STORE_FIND_JOB:
+        case STORE_FIND_SECRET:
         case STORE_FIND_ACCOUNT:
         case STORE_FIND_DUE:
                 if (store_writer_flush(writer, db, err) < 0)

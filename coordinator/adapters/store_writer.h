@@ -90,6 +90,10 @@ int store_job_new(struct store_writer *writer, const struct store_job_new *job, 
 int store_job_chunk(struct store_writer *writer, struct db *db, const struct store_chunk *chunk,
                     struct err *err) MUST_CHECK;
 int store_job_live(struct store_writer *writer, struct db *db, struct job_id job, struct err *err) MUST_CHECK;
+int store_set_job(struct store_writer *writer, struct db *db, const struct store_set *set,
+                  struct err *err) MUST_CHECK;
+int store_set_live(struct store_writer *writer, struct db *db, const struct store_set *set,
+                   struct err *err) MUST_CHECK;
 int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job, struct err *err) MUST_CHECK;
 int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job, struct principal_id owner,
                    const struct rec_job_spec *spec, struct err *err) MUST_CHECK;

@@ -5,6 +5,8 @@
 #include "base/xalloc.h"
 #include "core/act.h"
 #include "core/admin.h"
+#include "core/secrets.h"
+#include "core/sets.h"
 #include "core/submit.h"
 #include "core/watch.h"
 #include "core/why.h"
@@ -53,8 +55,12 @@ void client_on_message(struct core *core, const struct asker *asker, struct even
 
         if ((*msg)->kind == MSG_submit)
                 submit_on_submit(core, asker, event);
+        else if ((*msg)->kind == MSG_submit_set)
+                sets_on_commit(core, asker, event);
         else if ((*msg)->kind == MSG_put)
                 submit_on_put(core, asker, event);
+        else if ((*msg)->kind == MSG_secret_set || (*msg)->kind == MSG_secret_rm)
+                secrets_on_message(core, asker, msg);
         else if ((*msg)->kind == MSG_watch)
                 watch_on_watch(core, asker, msg);
         else if ((*msg)->kind == MSG_list)

@@ -23,6 +23,7 @@
 #include "core/report.h"
 #include "core/round.h"
 #include "core/rows.h"
+#include "core/sets.h"
 #include "core/submit.h"
 #include "core/sweep.h"
 #include "core/tasks.h"
@@ -45,6 +46,7 @@ struct core *core_new(void)
         core->access.next_role = 1;
         core->access.next_key = 1;
         submit_init(core);
+        sets_init(core);
         worker_init(core);
         backoff_init(core);
         when_init(core);
@@ -72,6 +74,7 @@ void core_free(struct core *core)
         heap_done(&core->uploads);
         backoff_done(core);
         when_done(core);
+        sets_done(core);
         access_done(&core->access);
         free(core->edge_hits);
         free(core);
@@ -115,6 +118,9 @@ static void on_replay(struct core *core, struct event *event)
                 break;
         case EVENT_REPLAY_TASKS:
                 replay_tasks(core, &event->u.tasks);
+                break;
+        case EVENT_REPLAY_SET:
+                sets_replay(core, event->u.set.job, event->u.set.set_hash);
                 break;
         case EVENT_REPLAY_DONE:
                 replay_finish(core, &event->u.settings);
@@ -267,6 +273,7 @@ static void tick(struct core *core)
         report_tick(core);
         backoff_tick(core);
         when_tick(core);
+        sets_tick(core);
         watch_tick(core);
         news_tick(core);
         adopt_check(core);
@@ -326,6 +333,7 @@ static void on_life(struct core *core, struct event *event)
         case EVENT_REPLAY_WORKER:
         case EVENT_REPLAY_JOB:
         case EVENT_REPLAY_TASKS:
+        case EVENT_REPLAY_SET:
         case EVENT_REPLAY_DONE:
                 bug_at(__FILE__, __LINE__, "replay in the middle of life");
         }
@@ -381,6 +389,7 @@ int64_t core_next_deadline_us(const struct core *core)
         deadline = earlier(deadline, backoff_next_us(core));
         deadline = earlier(deadline, when_next_us(core));
         deadline = earlier(deadline, news_next_deadline(core));
+        deadline = earlier(deadline, sets_next_deadline_us(core));
         if (core->progress_at_us != 0)
                 deadline = earlier(deadline, core->progress_at_us);
         if (core->rights_at_us != 0)

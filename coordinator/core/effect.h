@@ -60,6 +60,9 @@ struct read_request {
         bool data_any; /* unused by listings whose permission is not data.read */
         enum permission permission;
         struct msg *msg; /* owned: list, logs, get (client) or fetch (worker) */
+        uint32_t part; /* fetch of an input: where its content is stored */
+        char secret[65]; /* fetch of a secret: its name, and whose; empty: of an input */
+        struct principal_id secret_owner;
         bool watch_answer; /* `watch` on a job that is not in memory: answer `event` with done from the tables */
 };
 

@@ -16,6 +16,7 @@ enum event_kind {
         EVENT_REPLAY_WORKER, /* a worker that may still run something: connected or draining when last written */
         EVENT_REPLAY_JOB, /* an unfinished or loading job */
         EVENT_REPLAY_TASKS, /* of the job before: tasks below its mark that are not final */
+        EVENT_REPLAY_SET, /* a job of those is loading as part of a set */
         EVENT_REPLAY_DONE, /* epoch, settings; the core is live */
         /* Life. */
         EVENT_TICK,
@@ -81,6 +82,7 @@ struct event {
                 struct store_worker worker;
                 struct replay_job job;
                 struct replay_tasks tasks;
+                struct store_set set;
                 struct core_settings settings;
                 struct {
                         struct session_id session;
@@ -89,7 +91,8 @@ struct event {
                         enum msg_direction direction; /* BAD_MESSAGE: what it was decoded as */
                         uint64_t id; /* BAD_MESSAGE: the sender's id or 0 */
                         struct err err; /* BAD_MESSAGE */
-                        /* submit: one of each a job, in order; put: one key_hash. Computed outside, the core has no
+                        /* submit: one of each a job, in order, then a key_hash of the set if it names one; put: one
+                         * key_hash; submit-set: those of the set and of the key. Computed outside, the core has no
                          * cryptography: first 16 bytes of SHA-256(key); SHA-256(job_spec_encode(spec)). */
                         const uint8_t (*key_hash)[16];
                         const uint8_t (*digest)[32];

@@ -20,6 +20,7 @@
 #include "core/retry.h"
 #include "core/tasks.h"
 #include "core/watch.h"
+#include "core/spec.h"
 #include "core/when.h"
 
 #define RAN_US_MAX (INT64_C(1) << 42) /* 50 days: no task is charged more, whatever its worker says */
@@ -547,25 +548,25 @@ void finish_on_fetch(struct core *core, struct worker *worker, const struct aske
         const struct msg_fetch *fetch = &(*take_msg)->u.fetch;
         struct lease *lease = finish_out_lease(core, worker, fetch->job, fetch->nonce, fetch->index);
         struct msg empty = { .kind = MSG_input_chunk, .re = asker->re };
+        const struct rec_job_spec *spec = lease ? &lease->job->spec->spec : NULL;
         struct read_request *read;
 
         if (!lease) {
                 tell_stale(core, asker);
                 return;
         }
-        if (fetch->input > lease->job->spec->spec.n_inputs) {
+        if (fetch->input > spec->n_inputs + spec->n_secrets) {
                 reply_worker_refused(core, asker, ERR_BAD_FIELD, "fetch: no such input");
                 return;
         }
-        if (lease->job->spec->spec.inputs[fetch->input - 1].bytes == 0) {
+        if (fetch->input <= spec->n_inputs && spec->inputs[fetch->input - 1].bytes == 0) {
                 empty.u.input_chunk = (struct msg_input_chunk){ .job = fetch->job,
-                                                                .input = fetch->input,
-                                                                .seq = fetch->seq,
-                                                                .final = true,
                                                                 .has_job = true,
+                                                                .input = fetch->input,
                                                                 .has_input = true,
-                                                                .has_seq = true,
-                                                                .has_final = true };
+                                                                .has_seq = true };
+                empty.u.input_chunk.seq = fetch->seq;
+                empty.u.input_chunk.final = empty.u.input_chunk.has_final = true;
                 empty.body = "";
                 effects_send(core->out, asker->session, &empty, false);
                 return;
@@ -575,6 +576,13 @@ void finish_on_fetch(struct core *core, struct worker *worker, const struct aske
         read->re = asker->re;
         read->who = asker->who;
         read->permission = PERMISSION_WORKER_RUN;
+        if (fetch->input > spec->n_inputs) {
+                strncpy(read->secret, spec->secrets[fetch->input - spec->n_inputs - 1],
+                        sizeof(read->secret) - 1);
+                read->secret_owner = lease->job->owner_id;
+        } else {
+                read->part = (uint32_t)spec_first_alike(spec, fetch->input - 1) + 1;
+        }
         read->msg = STEAL(*take_msg);
         effects_read(core->out, read);
 }

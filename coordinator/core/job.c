@@ -22,6 +22,7 @@
 #include "core/place.h"
 #include "core/queue.h"
 #include "core/rows.h"
+#include "core/sets.h"
 #include "core/watch.h"
 #include "core/when.h"
 
@@ -209,6 +210,7 @@ static void job_unlink(struct core *core, struct job *job)
         queue_remove(core, job);
         rows_forget(core, job);
         heap_remove(&core->uploads, job);
+        sets_forget(core, job);
         if (job->dirty) {
                 struct job **at = &core->dirty;
 

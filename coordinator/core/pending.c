@@ -36,6 +36,7 @@ static void pending_free(struct core *core, struct pending *pending)
         free(pending->keys);
         free(pending->told);
         free(pending->jobs);
+        free(pending->secrets);
         free(pending);
 }
 
@@ -98,6 +99,24 @@ void pending_ask_job(struct core *core, struct pending *pending, uint64_t job)
         expect(core, pending, op, FACT_FOUND, 0);
 }
 
+void pending_ask_secret(struct core *core, struct pending *pending, struct principal_id owner,
+                        const char *name)
+{
+        struct store_op *op = effects_store(core->out, STORE_FIND_SECRET);
+
+        op->u.find_secret.owner = owner;
+        strncpy(op->u.find_secret.name, name, sizeof(op->u.find_secret.name) - 1);
+        expect(core, pending, op, FACT_FOUND, 0);
+}
+
+const struct store_find_secret *pending_secret(const struct pending *pending, const char *name)
+{
+        for (size_t i = 0; i < pending->n_secrets; i++)
+                if (strcmp(pending->secrets[i].name, name) == 0)
+                        return &pending->secrets[i];
+        return NULL;
+}
+
 void pending_ask_account(struct core *core, struct pending *pending, const char *name)
 {
         struct store_op *op = effects_store(core->out, STORE_FIND_ACCOUNT);
@@ -145,6 +164,9 @@ static void keep_answer(struct pending *pending, const struct store_op *op)
         } else if (op->kind == STORE_FIND_JOB) {
                 GROW(pending->jobs, pending->cap_jobs, pending->n_jobs + 1);
                 pending->jobs[pending->n_jobs++] = op->u.find_job;
+        } else if (op->kind == STORE_FIND_SECRET) {
+                GROW(pending->secrets, pending->cap_secrets, pending->n_secrets + 1);
+                pending->secrets[pending->n_secrets++] = op->u.find_secret;
         } else if (op->kind == STORE_FIND_ACCOUNT) {
                 pending->account = op->answer != 0;
         }

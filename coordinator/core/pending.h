@@ -26,6 +26,8 @@ struct pending {
         size_t key_at; /* where the last was found: they are looked for in the order in which they were asked */
         struct store_find_job *jobs;
         size_t n_jobs, cap_jobs;
+        struct store_find_secret *secrets;
+        size_t n_secrets, cap_secrets;
         bool account; /* answer to FIND_ACCOUNT */
         uint64_t already, stale; /* finished: tasks of leases that are not held, by the answers */
         uint64_t job; /* dependencies of a replayed job; a round */
@@ -43,6 +45,10 @@ void pending_claim_key(struct core *core, struct pending *pending, struct princi
                        const uint8_t hash[16]);
 void pending_forget_key(struct pending *pending, const uint8_t hash[16]); /* its answer may have changed */
 void pending_ask_job(struct core *core, struct pending *pending, uint64_t job);
+void pending_ask_secret(struct core *core, struct pending *pending, struct principal_id owner,
+                        const char *name);
+const struct store_find_secret *pending_secret(const struct pending *pending,
+                                               const char *name); /* NULL: not asked */
 void pending_ask_account(struct core *core, struct pending *pending, const char *name);
 void pending_ask_was_ended(struct core *core, struct pending *pending, uint64_t job, uint64_t index,
                            uint64_t nonce, uint64_t n_tasks); /* it stands for so many */

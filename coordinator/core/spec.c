@@ -55,6 +55,37 @@ static int check_env(const struct rec_job_spec *spec, struct err *err)
         return 0;
 }
 
+bool spec_env_name(const char *name, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                bool letter = (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= 'a' && name[i] <= 'z') ||
+                              name[i] == '_';
+
+                if (!letter && !(i > 0 && name[i] >= '0' && name[i] <= '9'))
+                        return false;
+        }
+        return n > 0 && !(n >= 4 && memcmp(name, "JOB_", 4) == 0);
+}
+
+static int check_secrets(const struct rec_job_spec *spec, struct err *err)
+{
+        for (size_t i = 0; i < spec->n_secrets; i++) {
+                const char *name = spec->secrets[i];
+                size_t n = strlen(name);
+
+                if (n > SECRET_NAME_MAX || !spec_env_name(name, n))
+                        return err_set(err, ERR_BAD_FIELD, "secrets: a name is not [A-Za-z_][A-Za-z0-9_]*");
+                for (size_t k = 0; k < i; k++)
+                        if (strcmp(name, spec->secrets[k]) == 0)
+                                return err_set(err, ERR_BAD_FIELD, "secrets: one is named twice");
+                for (size_t k = 0; k < spec->n_env; k++)
+                        if (strncmp(spec->env[k], name, n) == 0 && spec->env[k][n] == '=')
+                                return err_set(err, ERR_BAD_FIELD,
+                                               "secrets: env has a variable of that name");
+        }
+        return 0;
+}
+
 static int check_inputs(const struct rec_job_spec *spec, struct err *err)
 {
         for (size_t i = 0; i < spec->n_inputs; i++) {
@@ -69,6 +100,9 @@ static int check_inputs(const struct rec_job_spec *spec, struct err *err)
         }
         if (spec->script && spec->n_inputs == 0)
                 return err_set(err, ERR_BAD_FIELD, "script: there is no input that could be it");
+        if (spec->has_stdin_input &&
+            (spec->stdin_input > spec->n_inputs || (spec->script && spec->stdin_input == 1)))
+                return err_set(err, ERR_BAD_FIELD, "stdin_input: there is no such input");
         if (spec->script && spec->type != TASK_TYPE_COMMAND)
                 return err_set(err, ERR_BAD_FIELD, "script: only commands have one");
         return 0;
@@ -161,8 +195,8 @@ int spec_check(const struct rec_job_spec *spec, struct err *err)
                 return err_set(err, ERR_BAD_FIELD, "entries and array exclude each other");
         if (spec->has_edges && !spec->has_entries)
                 return err_set(err, ERR_BAD_FIELD, "edges: only between tasks that are entries");
-        if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_inputs(spec, err) < 0 ||
-            check_failure(spec, err) < 0 || check_needs(spec, err) < 0)
+        if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_secrets(spec, err) < 0 ||
+            check_inputs(spec, err) < 0 || check_failure(spec, err) < 0 || check_needs(spec, err) < 0)
                 return -1;
         return check_texts(spec, err);
 }
@@ -173,9 +207,20 @@ static uint64_t entry_chunks(const struct rec_job_spec *spec)
                                  : 0;
 }
 
-static uint64_t input_chunks(const struct rec_input *input)
+size_t spec_first_alike(const struct rec_job_spec *spec, size_t at)
 {
-        return (input->bytes + MSG_CHUNK_MAX - 1) / MSG_CHUNK_MAX;
+        for (size_t i = 0; i < at; i++)
+                if (spec->inputs[i].bytes == spec->inputs[at].bytes &&
+                    strcmp(spec->inputs[i].sha256, spec->inputs[at].sha256) == 0)
+                        return i;
+        return at;
+}
+
+/* A content that an earlier input has travels once. */
+static uint64_t input_chunks(const struct rec_job_spec *spec, size_t at)
+{
+        return spec_first_alike(spec, at) < at ? 0
+                                               : (spec->inputs[at].bytes + MSG_CHUNK_MAX - 1) / MSG_CHUNK_MAX;
 }
 
 uint64_t spec_chunks(const struct rec_job_spec *spec)
@@ -183,7 +228,7 @@ uint64_t spec_chunks(const struct rec_job_spec *spec)
         uint64_t n = entry_chunks(spec);
 
         for (size_t i = 0; i < spec->n_inputs; i++)
-                n += input_chunks(&spec->inputs[i]);
+                n += input_chunks(spec, i);
         return n;
 }
 
@@ -194,7 +239,7 @@ struct chunk_place spec_chunk(const struct rec_job_spec *spec, uint64_t no)
         if (no < before)
                 return (struct chunk_place){ .part = 0, .seq = (uint32_t)no };
         for (size_t i = 0; i < spec->n_inputs; i++) {
-                uint64_t n = input_chunks(&spec->inputs[i]);
+                uint64_t n = input_chunks(spec, i);
 
                 if (no < before + n) {
                         uint64_t at = (no - before) * MSG_CHUNK_MAX;

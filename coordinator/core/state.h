@@ -24,6 +24,7 @@
 #define STATUS_COUNT 12 /* task_status numbers are 1 … 11 */
 
 struct job;
+struct job_set; /* sets.c */
 struct worker;
 
 /* A fair-share account: one a person with unfinished jobs. */
@@ -239,6 +240,8 @@ struct job {
         bool dirty;
         struct job_state written; /* what the newest batch says: no second row alike */
         size_t upload_place;
+        struct job_set *set; /* that it is loaded with; NULL: none */
+        struct job *set_next, *set_prev;
         struct job *dirty_next;
         struct job *rows_next, *rows_prev;
         UT_hash_handle hh; /* by id */
@@ -348,6 +351,8 @@ struct core {
         struct heap backoffs; /* by due_us */
         struct heap ats; /* jobs that are too early, by at_us */
         struct heap start_bys; /* jobs by late_mono_us */
+        struct job_set *sets; /* being loaded, by owner and name */
+        struct heap sets_by_time; /* the same by until_us */
         struct job *rows_line; /* jobs that want rows, in turn */
         bool rows_out; /* a batch of rows is on its way */
         struct job *dirty;

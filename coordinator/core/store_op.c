@@ -11,6 +11,7 @@ struct shared_bytes *shared_bytes_new(const void *bytes, size_t n)
         struct shared_bytes *shared = xmalloc(sizeof(*shared) + n);
 
         shared->refs = 1;
+        shared->wipe = false;
         shared->n = n;
         if (n > 0)
                 memcpy(shared->bytes, bytes, n);
@@ -28,8 +29,11 @@ void shared_bytes_unref(struct shared_bytes *shared)
         if (!shared)
                 return;
         BUG_ON(shared->refs == 0);
-        if (--shared->refs == 0)
-                free(shared);
+        if (--shared->refs > 0)
+                return;
+        if (shared->wipe)
+                explicit_bzero(shared->bytes, shared->n);
+        free(shared);
 }
 
 struct store_op *store_op_new(enum store_op_kind kind)
@@ -91,6 +95,9 @@ void store_op_free(struct store_op *op)
         case STORE_TASK_END:
                 task_end_done(&op->u.task_end);
                 break;
+        case STORE_SECRET:
+                shared_bytes_unref(op->u.secret.value);
+                break;
         case STORE_DATA:
                 shared_bytes_unref(op->u.data.keep);
                 break;
@@ -110,6 +117,8 @@ void store_op_free(struct store_op *op)
                 free(op->u.round.indexes);
                 break;
         case STORE_JOB_LIVE:
+        case STORE_SET_JOB:
+        case STORE_SET_LIVE:
         case STORE_JOB_DROP:
         case STORE_ABORTED:
         case STORE_ABORTED_DROP:
@@ -128,6 +137,7 @@ void store_op_free(struct store_op *op)
         case STORE_FIND_KEY:
         case STORE_FIND_JOB:
         case STORE_FIND_ACCOUNT:
+        case STORE_FIND_SECRET:
                 break;
         }
         free(op);
@@ -148,6 +158,8 @@ struct job_id store_op_job(const struct store_op *op)
                 return op->u.job;
         case STORE_ABORTED:
                 return op->u.aborted.job;
+        case STORE_SET_JOB:
+                return op->u.set.job;
         case STORE_JOB_COUNTS:
                 return op->u.counts.job;
         case STORE_TASKS_NEW:
@@ -168,6 +180,8 @@ struct job_id store_op_job(const struct store_op *op)
                 return op->u.report.job;
         case STORE_EVENT:
                 return op->u.event.job;
+        case STORE_SET_LIVE:
+        case STORE_SECRET:
         case STORE_WORKER:
         case STORE_WAS_ENDED:
         case STORE_PRINCIPAL:
@@ -181,6 +195,7 @@ struct job_id store_op_job(const struct store_op *op)
         case STORE_FIND_JOB:
         case STORE_FIND_ACCOUNT:
         case STORE_FIND_DUE:
+        case STORE_FIND_SECRET:
                 break;
         }
         return (struct job_id){ 0 };

@@ -11,13 +11,18 @@
 #include <stdint.h>
 
 #include "base/ids.h"
+#include "core/store_bytes.h"
 #include "core/store_people.h"
+#include "core/store_secret.h"
+#include "core/store_set.h"
 #include "proto/msg.h"
 
 enum store_op_kind {
         STORE_JOB_NEW, /* Submissions and Jobs; state `loading` while chunks are missing */
         STORE_JOB_CHUNK, /* one chunk of a job's entries or inputs (JobData) */
         STORE_JOB_LIVE, /* a loaded job becomes visible */
+        STORE_SET_JOB, /* a job that is loading belongs to a set */
+        STORE_SET_LIVE, /* every job of a set becomes visible */
         STORE_JOB_DROP, /* an upload that was given up: rows of a job that was never acknowledged go away */
         STORE_JOB_SPEC, /* `set` changed the description: seal it again, update Jobs' plain columns */
         STORE_JOB_COUNTS, /* status, counts, marks and times of a job */
@@ -39,6 +44,7 @@ enum store_op_kind {
         STORE_GRANT, /* grant of a role, or no more */
         STORE_VISIBLE, /* rewrite Visible from people, roles and grants (after any of the five above) */
         STORE_QUEUE, /* a queue's row */
+        STORE_SECRET, /* a person's secret kept, changed or removed; sealed by the store */
         STORE_ROUND, /* a retry by a person: the recorded end of these tasks moves to Attempts, they are queued
                               again with tries and crashes 0 (attempt stays, nonce and worker 0, times 0);
                               whoever was aborted because of the job is due to come back */
@@ -48,6 +54,7 @@ enum store_op_kind {
         STORE_FIND_KEY, /* was this idempotency key used by this owner, and for what; may be a claim */
         STORE_FIND_JOB, /* what became of a job that is not in the core's memory */
         STORE_FIND_DUE, /* jobs that are to come back since what they were aborted for has a new round */
+        STORE_FIND_SECRET, /* has this person a secret of this name, and how many in all */
         STORE_FIND_ACCOUNT, /* does a MariaDB account of this name exist: answer 1, 0 */
 };
 
@@ -139,53 +146,6 @@ struct store_attempt {
         int64_t started_us, ended_us, cpu_us, rss_kib;
 };
 
-struct store_data { /* plaintext; the store seals it under the job's key before it leaves the process */
-        struct job_id job;
-        struct principal_id owner;
-        uint64_t index;
-        uint32_t attempt;
-        enum data_kind kind;
-        uint32_t part; /* output: enum stream; file: its number; result: 0 */
-        uint32_t seq;
-        bool final;
-        int64_t recorded_us;
-        const uint8_t *bytes; /* inside `keep`, or owned by it */
-        size_t n_bytes;
-        struct shared_bytes *keep; /* a reference on the message body */
-};
-
-struct store_chunk {
-        struct job_id job;
-        struct principal_id owner;
-        uint32_t no;
-        uint32_t part; /* 0: entries; 1…: input */
-        uint32_t seq;
-        const uint8_t *bytes;
-        size_t n_bytes;
-        struct shared_bytes *keep;
-};
-
-struct store_file {
-        struct job_id job;
-        struct principal_id owner;
-        uint64_t index;
-        uint32_t attempt;
-        uint32_t file;
-        char *name; /* owned; sealed by the store */
-        uint64_t bytes;
-        char sha256[65];
-};
-
-struct store_report {
-        struct job_id job;
-        struct principal_id owner;
-        uint64_t index;
-        uint32_t attempt;
-        int64_t done, total; /* -1: not said */
-        int64_t at_us;
-        char *values; /* owned; JSON object, NULL: none; sealed by the store */
-};
-
 struct store_event {
         int64_t at_us;
         struct job_id job; /* 0: none */
@@ -270,6 +230,7 @@ struct store_op {
                 struct store_job_new job_new;
                 struct store_chunk chunk;
                 struct job_id job; /* JOB_LIVE, JOB_DROP, ABORTED_DROP */
+                struct store_set set; /* SET_JOB, SET_LIVE */
                 struct {
                         struct job_id job;
                         struct principal_id owner;
@@ -293,6 +254,8 @@ struct store_op {
                 struct store_grant grant;
                 struct store_queue queue;
                 struct store_round round;
+                struct store_secret secret;
+                struct store_find_secret find_secret;
                 struct store_find_key find_key;
                 struct store_find_job find_job;
                 struct store_aborted aborted;
@@ -306,6 +269,7 @@ struct store_op {
  * count: references are taken and dropped by the coordinator's thread only (ops are freed there). */
 struct shared_bytes {
         unsigned refs;
+        bool wipe; /* zeroed before it is freed */
         size_t n;
         uint8_t bytes[];
 };

@@ -19,6 +19,8 @@
 #include "core/park.h"
 #include "core/pending.h"
 #include "core/rows.h"
+#include "core/secrets.h"
+#include "core/sets.h"
 #include "core/spec.h"
 #include "core/sweep.h"
 #include "core/when.h"
@@ -172,10 +174,28 @@ static void ask_missing(struct core *core, struct pending *pending)
                         if (!visible && !pending_job(pending, on))
                                 pending_ask_job(core, pending, on);
                 }
+                for (size_t k = 0; k < spec->n_secrets; k++)
+                        if (!pending_secret(pending, spec->secrets[k]))
+                                pending_ask_secret(core, pending, pending->asker.who, spec->secrets[k]);
         }
 }
 
-enum key_state { KEY_FREE, KEY_SAME, KEY_OTHER };
+enum key_state { KEY_FREE, KEY_SAME, KEY_OTHER, KEY_ELSEWHERE };
+
+static const uint8_t *set_of(const struct pending *pending)
+{
+        const struct msg_submit *submit = &pending->msg->u.submit;
+
+        return submit->set ? pending->key_hash[submit->n_jobs] : NULL;
+}
+
+/* A job that is loading is found again only by who loads it in the same way. */
+static bool is_loaded_alike(const struct job *job, const uint8_t *set_hash)
+{
+        if (job->phase != JOB_LOADING)
+                return true;
+        return set_hash ? sets_has(job, set_hash) : !job->set;
+}
 
 static enum key_state key_state(const struct core *core, struct pending *pending, size_t i, uint64_t *ret_job,
                                 uint64_t *ret_tasks)
@@ -189,7 +209,9 @@ static enum key_state key_state(const struct core *core, struct pending *pending
                 return KEY_FREE;
         *ret_job = job ? job->id.n : found->job.n;
         *ret_tasks = job ? job->tasks : found->tasks;
-        return memcmp(digest, pending->digest[i], 32) == 0 ? KEY_SAME : KEY_OTHER;
+        if (memcmp(digest, pending->digest[i], 32) != 0)
+                return KEY_OTHER;
+        return job && !is_loaded_alike(job, set_of(pending)) ? KEY_ELSEWHERE : KEY_SAME;
 }
 
 static bool may_wait_for(const struct core *core, const struct pending *pending, uint64_t on)
@@ -305,22 +327,39 @@ static size_t load_job(struct core *core, struct job *job, const struct rec_new_
                 submit_write_chunk(core, job, (uint32_t)k, body->bytes + at, (size_t)rec->chunks[k], body);
                 at += (size_t)rec->chunks[k];
         }
-        if (job->chunks_asked == job->chunks_total)
+        if (job->chunks_asked == job->chunks_total && !job->set)
                 submit_complete(core, job);
         else
                 submit_start_upload(core, job);
         return at;
 }
 
-static void reply_all(struct core *core, const struct pending *pending, const struct rec_submitted_job *jobs,
+/* A job that was loaded before belongs to the set; one that lives does not. */
+static void reply_loaded(struct core *core, const struct pending *pending, struct rec_submitted_job *jobs,
+                         size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                const struct job *job = job_find(core, jobs[i].job);
+
+                if (job && job->phase == JOB_LOADING)
+                        jobs[i].existing = jobs[i].has_existing = false;
+        }
+        sets_reply_loaded(core, &pending->asker, jobs, n);
+}
+
+static void reply_all(struct core *core, const struct pending *pending, struct rec_submitted_job *jobs,
                       size_t n, bool on_commit)
 {
         struct msg msg = { .kind = MSG_submitted, .re = pending->asker.re };
         const struct job *last = job_find(core, jobs[n - 1].job);
         CLEANUP_BUF struct buf lack = { 0 };
 
-        if (n == 1 && last && last->phase == JOB_LOADING) {
+        if (n == 1 && last && last->phase == JOB_LOADING && last->chunks_asked < last->chunks_total) {
                 submit_reply_stored(core, &pending->asker, last->chunks_asked);
+                return;
+        }
+        if (set_of(pending)) {
+                reply_loaded(core, pending, jobs, n);
                 return;
         }
         msg.u.submitted.jobs = (struct rec_submitted_job *)(uintptr_t)jobs;
@@ -333,6 +372,7 @@ static void make_all(struct core *core, const struct pending *pending, struct re
 {
         const struct msg_submit *submit = &pending->msg->u.submit;
         struct shared_bytes *body = shared_bytes_new(pending->msg->body, pending->msg->body_bytes);
+        const uint8_t *set = set_of(pending);
         size_t at = 0;
 
         for (size_t i = 0; i < submit->n_jobs; i++) {
@@ -349,7 +389,9 @@ static void make_all(struct core *core, const struct pending *pending, struct re
                 told[i].job = job->id.n;
                 told[i].tasks = job->tasks;
                 answer_deps(core, job, pending);
-                state = write_new(core, job, submit->jobs[i].n_chunks < job->chunks_total);
+                state = write_new(core, job, set || submit->jobs[i].n_chunks < job->chunks_total);
+                if (set)
+                        sets_add(core, job, set);
                 at = load_job(core, job, &submit->jobs[i], body, at);
                 memset(&job->written, 0, sizeof(job->written));
                 job_state_fill(job, &job->written);
@@ -367,13 +409,14 @@ static bool can_claim(const struct core *core, const struct pending *pending)
 {
         const struct msg_submit *submit = &pending->msg->u.submit;
 
-        if (pending->n_keys > 0 || pending->n_jobs > 0)
-                return false; /* the store has answered */
+        if (pending->n_keys > 0 || pending->n_jobs > 0 || submit->set)
+                return false; /* the store has answered, or a set is loaded */
         for (size_t i = 0; i < submit->n_jobs; i++) {
                 const struct rec_new_job *rec = &submit->jobs[i];
                 const struct job *job = job_find_key(core, pending->asker.who, pending->key_hash[i]);
 
-                if ((job && job->claimed) || rec->spec->n_after > 0 || rec->n_chunks < spec_chunks(rec->spec))
+                if ((job && job->claimed) || rec->spec->n_after > 0 || rec->spec->n_secrets > 0 ||
+                    rec->n_chunks < spec_chunks(rec->spec))
                         return false;
         }
         return true;
@@ -457,9 +500,16 @@ static int64_t sort_out(struct core *core, struct pending *pending, struct rec_s
                                       "the idempotency key was used with another request");
                         return -1;
                 }
+                if (state == KEY_ELSEWHERE) {
+                        reply_refused(core, &pending->asker, ERR_CONFLICT,
+                                      "the idempotency key is in use by a submission that is not whole yet");
+                        return -1;
+                }
                 told[i].has_job = told[i].has_tasks = true;
                 told[i].existing = told[i].has_existing = state == KEY_SAME;
                 fresh += state == KEY_FREE;
+                if (state == KEY_FREE && secrets_lack(core, pending, spec))
+                        return -1;
                 for (size_t k = 0; state == KEY_FREE && k < spec->n_after; k++) {
                         if (!may_wait_for(core, pending, spec->after[k].job)) {
                                 reply_not_found(core, &pending->asker);
@@ -505,11 +555,11 @@ static void decide(struct core *core, struct pending *pending)
 void submit_on_submit(struct core *core, const struct asker *asker, struct event *event)
 {
         struct msg *msg = event->u.message.msg;
-        size_t n = msg->u.submit.n_jobs;
+        size_t n = msg->u.submit.n_jobs, n_hashes = n + (msg->u.submit.set != NULL);
         struct pending *pending;
         struct err err = { 0 };
 
-        if (event->u.message.n_hashes != n) {
+        if (event->u.message.n_hashes != n_hashes) {
                 reply_refused(core, asker, ERR_INTERNAL, "digests are missing");
                 return;
         }
@@ -524,8 +574,12 @@ void submit_on_submit(struct core *core, const struct asker *asker, struct event
                                   "not now: the database does not answer, or too much waits for it", 2000);
                 return;
         }
+        if (msg->u.submit.set && sets_is_dropping(core, asker->who, event->u.message.key_hash[n])) {
+                reply_retry_later(core, asker, "the set is being dropped", 1000);
+                return;
+        }
         pending = pending_new(core, asker, &event->u.message.msg, decide);
-        pending->key_hash = xmemdup(event->u.message.key_hash, n * sizeof(*pending->key_hash));
+        pending->key_hash = xmemdup(event->u.message.key_hash, n_hashes * sizeof(*pending->key_hash));
         pending->digest = xmemdup(event->u.message.digest, n * sizeof(*pending->digest));
         pending_check(core, pending);
 }

@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "core/job.h"
 #include "core/pending.h"
+#include "core/sets.h"
 #include "core/spec.h"
 
 static bool upload_before(const void *a, const void *b)
@@ -23,6 +24,10 @@ void submit_init(struct core *core)
 void submit_start_upload(struct core *core, struct job *job)
 {
         job->phase = JOB_LOADING;
+        if (job->set) {
+                sets_touch(core, job->set);
+                return;
+        }
         job->upload_until_us = core->mono_us + (int64_t)core->settings.upload_ms * US_PER_MS;
         if (heap_has(&core->uploads, job))
                 heap_moved(&core->uploads, job);
@@ -46,6 +51,19 @@ void submit_tick(struct core *core)
         }
 }
 
+/* How far the upload of a job is that does not live with its last chunk, or lacks some. */
+static void reply_state(struct core *core, const struct asker *asker, const struct job *job)
+{
+        struct rec_submitted_job one = {
+                .job = job->id.n, .has_job = true, .tasks = job->tasks, .has_tasks = true
+        };
+
+        if (job->chunks_asked < job->chunks_total)
+                submit_reply_stored(core, asker, job->chunks_asked);
+        else
+                sets_reply_loaded(core, asker, &one, 1);
+}
+
 static void put(struct core *core, const struct asker *asker, struct job *job, const struct msg *msg)
 {
         struct shared_bytes *body;
@@ -53,7 +71,7 @@ static void put(struct core *core, const struct asker *asker, struct job *job, c
         uint64_t no = msg->u.put.no;
 
         if (no != job->chunks_asked) {
-                submit_reply_stored(core, asker, job->chunks_asked);
+                reply_state(core, asker, job);
                 return;
         }
         if (spec_check_chunk(&job->spec->spec, no, msg->body, msg->body_bytes, &err) < 0) {
@@ -63,9 +81,9 @@ static void put(struct core *core, const struct asker *asker, struct job *job, c
         body = shared_bytes_new(msg->body, msg->body_bytes);
         submit_write_chunk(core, job, (uint32_t)no, body->bytes, body->n, body);
         shared_bytes_unref(body);
-        if (job->chunks_asked < job->chunks_total) {
+        if (job->chunks_asked < job->chunks_total || job->set) {
                 submit_start_upload(core, job);
-                submit_reply_stored(core, asker, job->chunks_asked);
+                reply_state(core, asker, job);
                 return;
         }
         heap_remove(&core->uploads, job);

@@ -261,12 +261,20 @@ FROM Nodes n JOIN Principals p ON p.principal = n.principal
 WHERE n.key_id > :cursor AND (:name = '' OR p.name = :name)
 ORDER BY n.key_id LIMIT :rows
 
+-- name: list_secrets
+SELECT s.name, s.changed_us AS `changed_at=TIME`, s.n AS _next, 0 AS _next_index
+FROM (SELECT name, changed_us, ROW_NUMBER() OVER (ORDER BY name) AS n FROM Secrets WHERE owner = :who) s
+WHERE s.n > :cursor ORDER BY s.n LIMIT :rows
+
 -- Is any job of this range visible for this right? Foreign and missing look the same.
 -- name: list_may_see
 SELECT COUNT(*) FROM Jobs j JOIN Visible v ON v.principal = :who AND v.what = :what AND v.owner = j.owner
 WHERE j.job_id BETWEEN :job_lo AND :job_hi AND j.loading = 0
 
 -- ---------------------------------------------------------------- recorded data
+-- name: read_secret
+SELECT payload FROM Secrets WHERE owner = :owner AND name = :name
+
 -- name: read_chunk
 SELECT d.payload, d.owner, j.wrapped_key,
   NOT EXISTS (SELECT 1 FROM JobData n WHERE n.job_id = d.job_id AND n.part = d.part AND n.seq = d.seq + 1)

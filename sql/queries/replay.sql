@@ -25,6 +25,9 @@ ORDER BY worker
 -- name: replay_job_ids
 SELECT job_id FROM Jobs WHERE ended_us = 0 ORDER BY job_id
 
+-- name: replay_sets
+SELECT job_id, owner, set_hash FROM JobSets ORDER BY job_id
+
 -- name: replay_next_job
 SELECT CAST(COALESCE(MAX(job_id), 0) + 1 AS UNSIGNED) FROM Jobs
 

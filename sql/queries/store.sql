@@ -37,6 +37,16 @@ ON DUPLICATE KEY UPDATE payload = VALUES(payload)
 -- name: job_live
 UPDATE Jobs SET loading = 0 WHERE job_id = :job
 
+-- name: set_job
+INSERT INTO JobSets (job_id, owner, set_hash) VALUES (:job, :owner, :set_hash)
+
+-- name: set_live
+UPDATE JobSets s JOIN Jobs j ON j.job_id = s.job_id SET j.loading = 0
+WHERE s.owner = :owner AND s.set_hash = :set_hash AND j.loading = 1
+
+-- name: set_done
+DELETE FROM JobSets WHERE owner = :owner AND set_hash = :set_hash
+
 -- name: job_counts
 UPDATE Jobs SET status = :status, held = :held, waiting = :waiting, queued = :queued, running = :running,
   succeeded = :succeeded, failed = :failed, timeout = :timeout, oom = :oom, lost = :lost, cancelled = :cancelled,
@@ -53,6 +63,8 @@ DELETE FROM Tasks WHERE job_id = :job
 DELETE FROM JobData WHERE job_id = :job
 -- name: job_drop_tags
 DELETE FROM JobTags WHERE job_id = :job
+-- name: job_drop_set
+DELETE FROM JobSets WHERE job_id = :job
 -- name: job_drop_submission
 DELETE FROM Submissions WHERE job_id = :job
 -- name: job_drop
@@ -213,6 +225,12 @@ DELETE FROM Grants WHERE role = :role AND permission = :permission AND scope = :
 INSERT INTO Queues (queue, name, paused, max_running, weight) VALUES (:queue, :name, :paused, :max_running, :weight)
 ON DUPLICATE KEY UPDATE paused = VALUES(paused), max_running = VALUES(max_running), weight = VALUES(weight)
 
+-- name: secret
+INSERT INTO Secrets (owner, name, bytes, changed_us, payload) VALUES (:owner, :name, :bytes, :changed_us, :payload)
+ON DUPLICATE KEY UPDATE bytes = VALUES(bytes), changed_us = VALUES(changed_us), payload = VALUES(payload)
+-- name: secret_rm
+DELETE FROM Secrets WHERE owner = :owner AND name = :name
+
 -- name: visible_clear
 DELETE FROM Visible
 
@@ -247,6 +265,8 @@ SELECT owner, status, task_type, tasks FROM Jobs WHERE job_id = :job AND loading
 
 -- name: find_due
 SELECT DISTINCT job_id FROM Aborted WHERE due = 1 ORDER BY job_id LIMIT :n
+-- name: find_secret
+SELECT COALESCE(SUM(name = :name), 0), COUNT(*) FROM Secrets WHERE owner = :owner
 
 -- An account of that name, or no right of ours to make any.
 -- name: find_account

@@ -224,7 +224,8 @@ static void request(struct sim *sim, struct sim_client *client, struct msg *msg,
         if (msg->body_bytes > 0)
                 buf_add(&client->body, msg->body, msg->body_bytes);
         client->about = about;
-        client->is_submission = msg->kind == MSG_submit || msg->kind == MSG_put;
+        client->is_submission =
+                msg->kind == MSG_submit || msg->kind == MSG_put || msg->kind == MSG_submit_set;
         client->sent_us = sim->mono_us;
         sim_net_send(sim, true, client->session, &client->header, client->body.bytes, client->body.n);
 }
@@ -260,6 +261,113 @@ static void submit_new(struct sim *sim, struct sim_client *client)
         one->spec = make_spec(sim, client, one);
         client->list[client->n++] = one;
         submit(sim, client, one, sim_chance(sim, 50));
+}
+
+/* --- several jobs as one: loaded by some messages, alive with the last --- */
+
+static void start_set(struct sim *sim, struct sim_client *client)
+{
+        struct sim_set *set = &client->set;
+        size_t n = 2 + sim_below(sim, SIM_SET_MAX - 1);
+
+        if (client->n + n > ARRAY_LEN(client->list))
+                return;
+        *set = (struct sim_set){ .number = ++client->n_sets, .n = n };
+        for (size_t i = 0; i < n; i++) {
+                struct sim_submission *one = xcalloc(1, sizeof(*one));
+
+                snprintf(one->key, sizeof(one->key), "key-%zu", client->n);
+                one->spec = make_spec(sim, client, one);
+                one->in_set = true;
+                client->list[client->n++] = set->list[i] = one;
+        }
+}
+
+static void load_more(struct sim *sim, struct sim_client *client, const char *name)
+{
+        struct sim_set *set = &client->set;
+        struct rec_new_job recs[2] = { 0 };
+        int64_t sizes[2][8];
+        struct msg msg = { .kind = MSG_submit };
+        CLEANUP_BUF struct buf body = { 0 };
+
+        set->n_asked = MIN(set->n - set->n_loaded, ARRAY_LEN(recs));
+        for (size_t i = 0; i < set->n_asked; i++) {
+                struct sim_submission *one = set->list[set->n_loaded + i];
+
+                recs[i] = (struct rec_new_job){ .key = one->key,
+                                                .n_key = strlen(one->key),
+                                                .spec = &one->spec->spec,
+                                                .chunks = sizes[i],
+                                                .n_chunks = one->n_chunks };
+                for (uint32_t k = 0; k < one->n_chunks; k++) {
+                        sizes[i][k] = (int64_t)one->chunks[k].n;
+                        buf_add(&body, one->chunks[k].bytes, one->chunks[k].n);
+                }
+        }
+        msg.u.submit = (struct msg_submit){
+                .jobs = recs, .n_jobs = set->n_asked, .set = name, .n_set = strlen(name)
+        };
+        msg.body = body.n > 0 ? body.bytes : NULL;
+        msg.body_bytes = body.n;
+        request(sim, client, &msg, NULL);
+}
+
+static void go_on_with_set(struct sim *sim, struct sim_client *client)
+{
+        struct sim_set *set = &client->set;
+        const struct sim_submission *last = set->list[set->n - 1];
+        struct msg msg = { .kind = MSG_submit_set };
+        char name[32];
+
+        snprintf(name, sizeof(name), "set-%u", set->number);
+        if (set->n_loaded < set->n) {
+                load_more(sim, client, name);
+                return;
+        }
+        set->n_asked = 0;
+        msg.u.submit_set = (struct msg_submit_set){ .set = name,
+                                                    .n_set = strlen(name),
+                                                    .jobs = set->n,
+                                                    .has_jobs = true,
+                                                    .key = last->key,
+                                                    .n_key = strlen(last->key) };
+        request(sim, client, &msg, NULL);
+}
+
+static void on_loaded(struct sim *sim, struct sim_client *client, const struct msg *msg)
+{
+        struct sim_set *set = &client->set;
+
+        if (msg->u.loaded.n_jobs != set->n_asked)
+                sim_fail(sim, "%zu jobs of a set are said to be loaded, not %zu", msg->u.loaded.n_jobs,
+                         set->n_asked);
+        for (size_t i = 0; i < set->n_asked; i++) {
+                const struct rec_submitted_job *job = &msg->u.loaded.jobs[i];
+                const struct sim_job *stored = sim_store_job(&sim->store, job->job);
+
+                if (job->existing || !stored || !stored->loading)
+                        sim_fail(sim, "job %llu of a set is not being loaded", (unsigned long long)job->job);
+                set->list[set->n_loaded++]->loaded_as = job->job;
+        }
+}
+
+static void on_set_lives(struct sim *sim, struct sim_client *client)
+{
+        struct sim_set *set = &client->set;
+
+        for (size_t i = 0; i < set->n; i++) {
+                struct sim_submission *one = set->list[i];
+                const struct sim_job *stored = sim_store_job(&sim->store, one->loaded_as);
+
+                if (!stored || stored->loading)
+                        sim_fail(sim, "job %llu of a set was acknowledged and is not stored",
+                                 (unsigned long long)one->loaded_as);
+                one->job = one->loaded_as;
+                one->tasks = stored->row.tasks;
+                one->in_set = false;
+        }
+        set->n = 0;
 }
 
 static void put(struct sim *sim, struct sim_client *client, struct sim_submission *one, uint64_t no)
@@ -375,7 +483,7 @@ static void resend_all(struct sim *sim, struct sim_client *client)
 static bool finish_submission(struct sim *sim, struct sim_client *client)
 {
         for (size_t i = 0; i < client->n; i++) {
-                if (client->list[i]->job != 0)
+                if (client->list[i]->job != 0 || client->list[i]->in_set)
                         continue;
                 submit(sim, client, client->list[i], true);
                 return true;
@@ -396,6 +504,13 @@ void sim_client_step(struct sim *sim, struct sim_client *client)
         }
         if (client->request != 0)
                 return;
+        if (client->set.n > 0 && (sim->healing || sim_chance(sim, 40))) {
+                if (!sim->healing && sim_chance(sim, 5))
+                        client->set.n = 0; /* the client dies: nobody may ever see what it loaded */
+                else
+                        go_on_with_set(sim, client);
+                return;
+        }
         if (sim->healing) {
                 if (!finish_submission(sim, client))
                         release_held(sim, client);
@@ -404,6 +519,8 @@ void sim_client_step(struct sim *sim, struct sim_client *client)
         one = (struct sim_submission *)(uintptr_t)any_known(sim, client);
         if (sim_chance(sim, 25))
                 submit_new(sim, client);
+        else if (client->set.n == 0 && sim_chance(sim, 5))
+                start_set(sim, client);
         else if (one && !one->watched)
                 watch(sim, client, one);
         else if (one && sim_chance(sim, 40))
@@ -450,6 +567,20 @@ static void on_event(struct sim *sim, struct sim_client *client, const struct ms
         }
 }
 
+static void on_set_answer(struct sim *sim, struct sim_client *client, const struct msg *msg)
+{
+        if (client->set.n == 0)
+                return;
+        if (msg->kind == MSG_loaded)
+                on_loaded(sim, client, msg);
+        else if (msg->kind == MSG_submitted)
+                on_set_lives(sim, client);
+        else if (msg->u.refused.code == ERR_NOT_FOUND || msg->u.refused.code == ERR_CONFLICT)
+                client->set.n_loaded = 0; /* it stood still for too long: all of it again */
+        else if (msg->u.refused.code != ERR_RETRY_LATER)
+                sim_fail(sim, "the core refuses a set: %s", msg->u.refused.text);
+}
+
 void sim_client_receive(struct sim *sim, struct sim_client *client, struct msg *msg)
 {
         if (msg->kind == MSG_event) {
@@ -459,7 +590,9 @@ void sim_client_receive(struct sim *sim, struct sim_client *client, struct msg *
         if (msg->re != client->request || client->request == 0)
                 return;
         client->request = 0;
-        if (msg->kind == MSG_submitted) {
+        if (!client->about && client->is_submission) {
+                on_set_answer(sim, client, msg);
+        } else if (msg->kind == MSG_submitted) {
                 on_submitted(sim, client, msg);
         } else if (msg->kind == MSG_stored) {
                 put(sim, client, client->about, msg->u.stored.upto);

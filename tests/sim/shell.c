@@ -258,6 +258,12 @@ static void hash_message(const struct msg *msg, struct event *event, uint8_t (*k
                         digest_of(text.bytes, text.n, digests[i], 32);
                 }
         }
+        if (msg->kind == MSG_submit && msg->u.submit.set) {
+                digest_of(msg->u.submit.set, msg->u.submit.n_set, keys[n++], 16);
+        } else if (msg->kind == MSG_submit_set) {
+                digest_of(msg->u.submit_set.set, msg->u.submit_set.n_set, keys[n++], 16);
+                digest_of(msg->u.submit_set.key, msg->u.submit_set.n_key, keys[n++], 16);
+        }
         event->u.message.key_hash = (const uint8_t(*)[16])keys;
         event->u.message.digest = (const uint8_t(*)[32])digests;
         event->u.message.n_hashes = n;

@@ -41,6 +41,8 @@ struct sim_job {
         struct buf *chunks;
         uint32_t n_chunks;
         bool loading;
+        bool in_set;
+        uint8_t set_hash[16];
         struct sim_row *rows;
         struct sim_attempt *attempts;
         uint64_t n_status[12]; /* of the rows */
@@ -158,6 +160,14 @@ struct sim_submission {
         uint32_t n_chunks;
         bool watched, told_done, held;
         uint64_t watch_id;
+        bool in_set; /* loaded with others, not acknowledged yet */
+        uint64_t loaded_as; /* its id, as `loaded` said */
+};
+#define SIM_SET_MAX 6
+struct sim_set { /* jobs that a client submits as one; n 0: none is on its way */
+        unsigned number;
+        struct sim_submission *list[SIM_SET_MAX];
+        size_t n, n_loaded, n_asked; /* asked: by the request that is outstanding */
 };
 struct sim_client {
         unsigned number;
@@ -166,6 +176,8 @@ struct sim_client {
         uint64_t next_id;
         struct sim_submission *list[512];
         size_t n;
+        struct sim_set set;
+        unsigned n_sets;
         /* the request that is outstanding */
         uint64_t request; /* its id; 0: none */
         struct buf header, body;

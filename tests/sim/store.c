@@ -124,6 +124,22 @@ static void job_new(struct sim *sim, const struct store_job_new *new)
         HASH_ADD(hh, sim->store.jobs, id, sizeof(job->id), job);
 }
 
+static void set_live(struct sim *sim, const struct store_set *set)
+{
+        uint64_t n = 0;
+
+        for (struct sim_job *job = sim->store.jobs; job; job = job->hh.next) {
+                if (!job->in_set || job->row.owner.n != set->owner.n ||
+                    memcmp(job->set_hash, set->set_hash, 16) != 0)
+                        continue;
+                get(sim, (struct job_id){ job->id })->loading = false;
+                job->in_set = false;
+                n++;
+        }
+        if (n != set->n)
+                sim_fail(sim, "a set of %llu jobs lives with %llu", (ull)set->n, (ull)n);
+}
+
 static void job_chunk(struct sim *sim, const struct store_chunk *chunk)
 {
         struct sim_job *job = get(sim, chunk->job);
@@ -450,6 +466,13 @@ void sim_store_apply(struct sim *sim, struct store_op *op)
         case STORE_JOB_CHUNK:
                 job_chunk(sim, &op->u.chunk);
                 break;
+        case STORE_SET_JOB:
+                get(sim, op->u.set.job)->in_set = true;
+                memcpy(get(sim, op->u.set.job)->set_hash, op->u.set.set_hash, 16);
+                break;
+        case STORE_SET_LIVE:
+                set_live(sim, &op->u.set);
+                break;
         case STORE_JOB_LIVE:
                 get(sim, op->u.job)->loading = false;
                 break;
@@ -521,6 +544,8 @@ void sim_store_apply(struct sim *sim, struct store_op *op)
                 find_job(sim, &op->u.find_job);
                 break;
         case STORE_FIND_ACCOUNT:
+        case STORE_FIND_SECRET:
+        case STORE_SECRET:
         case STORE_FILE:
         case STORE_PRINCIPAL:
         case STORE_KEY:
@@ -708,6 +733,14 @@ void sim_store_replay(struct sim *sim)
         for (const struct sim_job *job = store->jobs; job; job = job->hh.next) {
                 if (job->loading || !sim_job_is_final(job))
                         replay_one(sim, job);
+        }
+        for (const struct sim_job *job = store->jobs; job; job = job->hh.next) {
+                if (!job->in_set)
+                        continue;
+                event = (struct event){ .kind = EVENT_REPLAY_SET };
+                event.u.set = (struct store_set){ .job.n = job->id, .owner = job->row.owner };
+                memcpy(event.u.set.set_hash, job->set_hash, 16);
+                sim_shell_event(sim, &event);
         }
 }
 

@@ -280,6 +280,25 @@ def foreign_lease():
     return "%s, then %s" % (first, "not recorded" if header["op"] == "stale" or header.get("stale") == 1 else header)
 
 
+def foreign_data():
+    """JOB NONCE: a worker asks for inputs, and for the secret behind them, of a lease that another one holds; for those of a
+    job without any lease; then gives output and a file to it."""
+    job, nonce = int(sys.argv[3]), int(sys.argv[4])
+    s = connected()
+    s.send(request("ready", "TaskResponse", slots=1, window=0, types=["command"], version="0", host="x", pid=1))
+    words = [answer(s)]
+    for index, one_nonce in ((1, nonce), (1, nonce + 1), (2, nonce)):
+        for number in (1, 2, 3, 320):
+            s.send(request("fetch", job=job, nonce=one_nonce, index=index, input=number, seq=0))
+            parts = s.recv_multipart()
+            words.append("bytes!" if len(parts) > 1 and parts[1] else json.loads(parts[0])["op"])
+    for kind, more in (("output", {"stream": "stdout"}), ("file", {"file": 1})):
+        s.send_multipart([request("store", job=job, nonce=nonce, attempt=1, index=1, kind=kind, seq=0, body=4, **more), b"evil"])
+        words.append(json.loads(s.recv_multipart()[0])["op"])
+    s.send(request("bye", "TaskResponse"))
+    return " ".join(dict.fromkeys(words))
+
+
 def held():
     """Says a status, waits for a line on stdin, says it again: on one connection."""
     s = connected()
@@ -294,6 +313,7 @@ CASES = {
     "garbage": garbage, "slow": slow, "huge-metadata": huge_metadata, "frames": frames, "lengths": lengths,
     "too-large": too_large, "endless": endless, "named": named, "claims": claims, "other-role": other_role, "many": many,
     "deaf": deaf, "held": held, "replay": replay, "foreign-lease": foreign_lease,
+    "foreign-data": foreign_data,
     "null": lambda: outcome(dealer(curve=False)),
     "stranger": lambda: outcome(dealer(*[k.decode() for k in zmq.curve_keypair()])),
     "wrong-server": lambda: outcome(dealer(server=zmq.curve_keypair()[0].decode())),

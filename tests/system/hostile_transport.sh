@@ -38,11 +38,15 @@ equal "a peer that never reads stalls nobody" "$(peer "$alice" deaf)" served
 equal "a submission a hundred times is one job, another under its key a conflict" "$(peer "$alice" replay)" "1 job, then CONFLICT"
 
 # A worker that reports what another one runs, down to the right nonce.
-job=$(as alice jobsubmit sh -c "until [ -e '$T/reported' ]; do sleep 0.05; done; echo mine")
+printf 'for one worker only' >"$T/private"
+must as alice jobctl secret add TOKEN <<<sesame >/dev/null
+job=$(as alice jobsubmit --in "$T/private" --secret TOKEN -- sh -c "until [ -e '$T/reported' ]; do sleep 0.05; done; echo mine")
 await "a task runs" 20 eval '[ "$(sql "SELECT COUNT(*) FROM Tasks WHERE job_id='"$job"' AND status=4 AND nonce>0")" = 1 ]'
 lease=$(sql "SELECT nonce FROM Tasks WHERE job_id=$job")
 equal "another worker cannot report its end" \
         "$(peer "$T/extra.profile" foreign-lease "$job" "$lease" "$(sql 'SELECT epoch FROM Coordinator')")" "resume, then not recorded"
+matches "nor fetch its input or its secret, nor give it output or a file" \
+        "$(peer "$T/extra.profile" foreign-data "$job" "$lease")" "^resume( stale| refused)+$"
 touch "$T/reported"
 exits "the task ends by its own worker" 0 as alice jobctl wait "$job" --timeout 60s
 equal "with its own output" "$(as alice jobctl logs "$job")" mine

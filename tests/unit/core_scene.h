@@ -52,6 +52,7 @@ struct scene {
         char last_event[32];
         char last_detail[256];
         uint64_t last_event_index; /* 0: it has none */
+        uint64_t n_set_jobs; /* of the set that was made to live last */
         struct store_find_job ended[8]; /* what the store says of jobs that are not in memory */
         size_t n_ended;
         bool account_exists;
@@ -261,6 +262,16 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
         if (op->kind == STORE_JOB_NEW) {
                 s->jobs[s->n_jobs] = op->u.job_new;
                 s->jobs[s->n_jobs++].spec = job_spec_dup(&op->u.job_new.spec->spec);
+        } else if (op->kind == STORE_SET_LIVE) {
+                for (size_t i = 0; i < s->n_jobs; i++)
+                        if (s->jobs[i].owner.n == op->u.set.owner.n)
+                                s->jobs[i].loading = false;
+                s->n_set_jobs = op->u.set.n;
+        } else if (op->kind == STORE_JOB_DROP) {
+                struct store_job_new *job = scene_job(s, op->u.job.n);
+
+                job_spec_free(job->spec);
+                *job = s->jobs[--s->n_jobs];
         } else if (op->kind == STORE_JOB_LIVE) {
                 scene_job(s, op->u.job.n)->loading = false;
         } else if (op->kind == STORE_JOB_SPEC) {
@@ -685,6 +696,12 @@ static inline void scene_say(struct scene *s, uint64_t session, uint32_t princip
                                 digests[i][k % 32] =
                                         (uint8_t)(digests[i][k % 32] * 31 + (uint8_t)text.bytes[k]);
                 }
+                if (msg->u.submit.set)
+                        strncpy((char *)keys[event.u.message.n_hashes++], msg->u.submit.set, 15);
+        } else if (msg->kind == MSG_submit_set) {
+                event.u.message.n_hashes = 2;
+                strncpy((char *)keys[0], msg->u.submit_set.set, 15);
+                strncpy((char *)keys[1], msg->u.submit_set.key, 15);
         } else if (msg->kind == MSG_put) {
                 event.u.message.n_hashes = 1;
                 strncpy((char *)keys[0], msg->u.put.key, 15);

@@ -288,6 +288,103 @@ static void a_large_array_gets_its_rows_in_batches_and_starts_meanwhile(void)
         scene_free(s);
 }
 
+/* --- sets --- */
+static void load(struct scene *s, const char *set, const char *const *keys, size_t n)
+{
+        struct rec_job_spec spec = scene_spec();
+        struct rec_new_job jobs[4];
+        struct msg msg = { .kind = MSG_submit };
+
+        for (size_t i = 0; i < n; i++)
+                jobs[i] = (struct rec_new_job){ .key = keys[i], .n_key = strlen(keys[i]), .spec = &spec };
+        msg.u.submit =
+                (struct msg_submit){ .jobs = jobs, .n_jobs = n, .set = set, .n_set = set ? strlen(set) : 0 };
+        scene_ask(s, ALICE, &msg);
+}
+
+static void end_set(struct scene *s, const char *set, uint64_t jobs, const char *key)
+{
+        struct msg msg = { .kind = MSG_submit_set };
+
+        msg.u.submit_set = (struct msg_submit_set){ .set = set,
+                                                    .n_set = strlen(set),
+                                                    .jobs = jobs,
+                                                    .has_jobs = true,
+                                                    .key = key,
+                                                    .n_key = strlen(key) };
+        scene_ask(s, ALICE, &msg);
+}
+
+static const char *const abc[] = { "a", "b", "c" };
+
+static void jobs_of_a_set_live_together_with_its_last_message(void)
+{
+        struct scene *s = scene_new();
+
+        scene_ready(s, 0, 8, 8);
+        load(s, "set", abc, 2);
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_loaded);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.loaded.jobs[1].job, 2);
+        load(s, "set", abc + 2, 1);
+        CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_loaded);
+        CU_ASSERT_EQUAL(s->n_grants, 0);
+        CU_ASSERT_TRUE(scene_job(s, 1)->loading);
+        CU_ASSERT_EQUAL(s->n_events, 1); /* the worker's */
+        end_set(s, "set", 3, "c");
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.submitted.jobs[0].job, 3);
+        CU_ASSERT_EQUAL(s->n_set_jobs, 3);
+        CU_ASSERT_EQUAL(s->n_grants, 3);
+        end_set(s, "set", 3, "c"); /* sent again */
+        CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        load(s, "set", abc, 2);
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_loaded);
+        CU_ASSERT_TRUE(s->last[ALICE]->u.loaded.jobs[0].existing);
+        scene_free(s);
+}
+
+static void what_was_loaded_before_is_loaded_once(void)
+{
+        struct scene *s = scene_new();
+
+        load(s, "set", abc, 2);
+        load(s, "set", abc, 3);
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_loaded);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.loaded.jobs[0].job, 1);
+        CU_ASSERT_FALSE(s->last[ALICE]->u.loaded.jobs[0].existing);
+        CU_ASSERT_EQUAL(s->n_jobs, 3);
+        load(s, NULL, abc, 1); /* nobody may take a job out of the set */
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_CONFLICT);
+        load(s, "another", abc, 1);
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_CONFLICT);
+        end_set(s, "set", 3, "x");
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_BAD_FIELD);
+        end_set(s, "nobody's", 1, "x");
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_NOT_FOUND);
+        end_set(s, "set", 3, "b");
+        CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        scene_free(s);
+}
+
+static void a_set_that_stands_still_or_is_miscounted_is_dropped_whole(void)
+{
+        struct scene *s = scene_new();
+
+        load(s, "set", abc, 2);
+        scene_pass_ms(s, 40000);
+        load(s, "set", abc + 2, 1);
+        scene_pass_ms(s, 40000);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 3); /* the last message counts */
+        scene_pass_ms(s, 21000);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 0);
+        load(s, "more", abc, 3);
+        end_set(s, "more", 2, "c");
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_CONFLICT);
+        scene_pass_ms(s, 1000);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 0);
+        scene_free(s);
+}
+
 UNIT_MAIN("core_submit", TEST(an_id_is_told_only_when_the_job_is_durable),
           TEST(the_same_key_gives_the_same_job_also_when_that_is_over),
           TEST(the_same_key_with_another_description_is_a_conflict),
@@ -300,4 +397,7 @@ UNIT_MAIN("core_submit", TEST(an_id_is_told_only_when_the_job_is_durable),
           TEST(too_many_unfinished_jobs_are_refused_for_now),
           TEST(while_the_database_is_away_submissions_wait_outside),
           TEST(the_answer_counts_workers_that_could_ever_run_it),
-          TEST(a_large_array_gets_its_rows_in_batches_and_starts_meanwhile))
+          TEST(a_large_array_gets_its_rows_in_batches_and_starts_meanwhile),
+          TEST(jobs_of_a_set_live_together_with_its_last_message),
+          TEST(what_was_loaded_before_is_loaded_once),
+          TEST(a_set_that_stands_still_or_is_miscounted_is_dropped_whole))

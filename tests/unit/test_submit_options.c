@@ -337,11 +337,6 @@ static void a_wrong_line_in_a_script_is_named(void)
         drop_file(quote);
 }
 
-static void what_is_not_there_yet_is_refused_by_name(void)
-{
-        REFUSES(ERR_USAGE, "unknown option --secret", "--secret", "x", "y");
-}
-
 static void values_outside_their_limits_are_refused(void)
 {
         char *long_name = xmalloc(300);
@@ -411,6 +406,5 @@ UNIT_MAIN("submit_options", TEST(a_command_is_passed_as_it_is), TEST(other_types
           TEST(entries_come_from_lines_tables_and_json), TEST(the_environment_is_only_what_was_asked_for),
           TEST(a_folder_is_made_absolute), TEST(inputs_carry_name_size_and_digest),
           TEST(a_scripts_own_options_yield_to_the_command_line), TEST(a_wrong_line_in_a_script_is_named),
-          TEST(what_is_not_there_yet_is_refused_by_name), TEST(values_outside_their_limits_are_refused),
-          TEST(other_entries_make_another_request), TEST(dependencies_name_their_condition),
-          TEST(a_key_is_made_up_unless_given))
+          TEST(values_outside_their_limits_are_refused), TEST(other_entries_make_another_request),
+          TEST(dependencies_name_their_condition), TEST(a_key_is_made_up_unless_given))

@@ -163,6 +163,53 @@ static void add_gpus(const struct env_base *base, const struct wtask *task, stru
                 add_gpu_numbers(env, "CUDA_VISIBLE_DEVICES", task->gpus);
 }
 
+/* Slurm's names for what a task has here. A job is a task's whole array here, so SLURM_JOB_ID is that of the array. */
+static void add_slurm(const struct env_base *base, const struct wtask *task, struct words *env)
+{
+        const struct wjob *job = task->lease->job;
+        const struct rec_job_spec *spec = &job->box->spec;
+        const char *const ones[] = { "SLURM_NTASKS", "SLURM_NPROCS", "SLURM_JOB_NUM_NODES", "SLURM_NNODES" };
+        const char *const zeros[] = { "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID" };
+
+        add_number(env, "SLURM_JOB_ID", job->id);
+        add_number(env, "SLURM_JOBID", job->id);
+        if (spec->n_name)
+                add_text(env, "SLURM_JOB_NAME", spec->name);
+        add_text(env, "SLURM_JOB_PARTITION", spec->queue ? spec->queue : "default");
+        add_text(env, "SLURM_JOB_USER", job->owner);
+        add_number(env, "SLURM_CPUS_PER_TASK", spec->has_cpus ? spec->cpus : 1);
+        add_number(env, "SLURM_CPUS_ON_NODE", spec->has_cpus ? spec->cpus : 1);
+        add_number(env, "SLURM_JOB_CPUS_PER_NODE", spec->has_cpus ? spec->cpus : 1);
+        add_number(env, "SLURM_RESTART_COUNT", task->lease->attempt - 1);
+        for (size_t i = 0; i < ARRAY_LEN(ones); i++)
+                add_number(env, ones[i], 1);
+        for (size_t i = 0; i < ARRAY_LEN(zeros); i++)
+                add_number(env, zeros[i], 0);
+        if (*base->worker) {
+                add_text(env, "SLURMD_NODENAME", base->worker);
+                add_text(env, "SLURM_JOB_NODELIST", base->worker);
+        }
+        if (!spec->is_array && !spec->has_entries)
+                return;
+        add_number(env, "SLURM_ARRAY_JOB_ID", job->id);
+        add_number(env, "SLURM_ARRAY_TASK_ID", task->index);
+        add_number(env, "SLURM_ARRAY_TASK_COUNT", job->tasks);
+        add_number(env, "SLURM_ARRAY_TASK_MIN", job->index_min);
+        add_number(env, "SLURM_ARRAY_TASK_MAX", job->index_max);
+        add_number(env, "SLURM_ARRAY_TASK_STEP",
+                   spec->n_array && spec->array[0].has_step ? spec->array[0].step : 1);
+}
+
+/* A variable that the job may set: not one that we set ourselves. */
+static bool is_jobs_own(const struct rec_job_spec *spec, const char *setting)
+{
+        if (strncmp(setting, "JOB_", 4) == 0 || !strchr(setting, '='))
+                return false;
+        return spec->compat != COMPAT_SLURM ||
+               (strncmp(setting, "SLURMD_", 7) != 0 && strncmp(setting, "SLURM_", 6) != 0) ||
+               strncmp(setting, "SLURM_SUBMIT_", 13) == 0;
+}
+
 void env_build(const struct env_base *base, const struct wtask *task, const struct env_task *about,
                struct words *env)
 {
@@ -176,7 +223,7 @@ void env_build(const struct env_base *base, const struct wtask *task, const stru
         add_default(env, spec, "LANG", "C.UTF-8");
         add_default(env, spec, "TMPDIR", about->dir);
         for (size_t i = 0; i < spec->n_env; i++)
-                if (strncmp(spec->env[i], "JOB_", 4) != 0 && strchr(spec->env[i], '='))
+                if (is_jobs_own(spec, spec->env[i]))
                         words_add(env, spec->env[i]);
         add_number(env, "JOB_ID", job->id);
         add_number(env, "JOB_INDEX", task->index);
@@ -200,6 +247,8 @@ void env_build(const struct env_base *base, const struct wtask *task, const stru
         if (about->socket)
                 add_text(env, "JOB_SOCKET", about->socket);
         add_key(env, task);
+        if (spec->has_compat && spec->compat == COMPAT_SLURM)
+                add_slurm(base, task, env);
 }
 
 /* ------------------------------------------------------------------ arguments */

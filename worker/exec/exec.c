@@ -13,6 +13,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "exec/cache.h"
 #include "exec/run.h"
 
 static struct run *run_of_output(struct output *output)
@@ -226,6 +227,7 @@ struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct e
         exec->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         exec->spawner = spawner_new(err);
         exec->tree = tree_new();
+        exec->cache = cache_new(scratch, config->cache_bytes);
         if (!exec->spawner)
                 return NULL;
         if (exec->null_fd < 0) {
@@ -267,6 +269,7 @@ void exec_free(struct exec *exec)
         inputs_free_all(exec);
         reporter_free(exec->reporter);
         memlimits_free(exec->memlimits);
+        cache_free(exec->cache);
         groups_free(exec->groups);
         spawner_free(exec->spawner);
         tree_free(exec->tree);

@@ -22,6 +22,7 @@ struct exec;
 struct exec_config {
         const char *id; /* of the worker's key */
         uint64_t slots;
+        uint64_t cache_bytes; /* input files that are kept for further jobs; 0: none */
         const struct env_base *env;
         const struct spawn_user *user; /* NULL: tasks run as we do */
 };

@@ -1,8 +1,10 @@
-/* Input files of jobs: fetched once a worker and job, checked against their digest, copied into each task's folder.
+/* Input files of jobs: fetched once a worker and content, checked against their digest, copied into each task's folder.
+ * And secrets: fetched anew for tasks that start, so that what was changed or removed counts from then on.
  *
  * 1. A task never sees a file before all of it is here and its SHA-256 is right.
  * 2. Tasks get copies (by reflink where the file system can): what one writes into its input is nobody else's.
- * 3. One chunk is asked for at a time, for any of the job's tasks that is ours. */
+ * 3. One chunk is asked for at a time, for any of the job's tasks that is ours.
+ * 4. Secrets never touch the disk, and are wiped as soon as the tasks that waited for them have started. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -15,6 +17,7 @@
 #include <utlist.h>
 
 #include "crypt/digest.h"
+#include "exec/cache.h"
 #include "exec/run.h"
 
 #define MODE_DEFAULT 0644
@@ -31,6 +34,9 @@ struct inputs { /* wjob.files; also in exec->inputs */
         uint64_t seq, n_bytes;
         struct digest *digest;
         bool asked;
+        /* secrets of the spec; those of index < n_secrets are here */
+        struct buf *secrets;
+        size_t n_secrets;
 };
 
 static const struct rec_job_spec *spec_of(const struct wjob *job)
@@ -40,7 +46,7 @@ static const struct rec_job_spec *spec_of(const struct wjob *job)
 
 bool inputs_needed(const struct wjob *job)
 {
-        return spec_of(job)->n_inputs > 0;
+        return spec_of(job)->n_inputs > 0 || spec_of(job)->n_secrets > 0;
 }
 
 static bool is_script(const struct rec_job_spec *spec, size_t at)
@@ -106,8 +112,20 @@ static void close_incoming(struct inputs *inputs)
         inputs->seq = inputs->n_bytes = 0;
 }
 
+static void wipe_secrets(struct inputs *inputs)
+{
+        for (size_t i = 0; i < inputs->n_secrets; i++) {
+                explicit_bzero(inputs->secrets[i].bytes, inputs->secrets[i].n);
+                buf_done(&inputs->secrets[i]);
+        }
+        free(inputs->secrets);
+        inputs->secrets = NULL;
+        inputs->n_secrets = 0;
+}
+
 static void inputs_free(struct inputs *inputs)
 {
+        wipe_secrets(inputs);
         DL_DELETE(inputs->exec->inputs, inputs);
         close_incoming(inputs);
         scratch_remove(inputs->exec->scratch, inputs->name);
@@ -153,13 +171,15 @@ static void wake_runs(struct inputs *inputs, const struct wjob *job)
         struct run *run, *next;
 
         DL_FOREACH_SAFE (inputs->exec->runs, run, next) {
-                if (run->phase != RUN_INPUTS || run->unsettled || run->pid || run->task->lease->job != job)
+                if (run->phase != RUN_INPUTS || run->unsettled || run->pid || run->timer.place ||
+                    run->task->lease->job != job)
                         continue;
                 if (inputs->failed != TASK_REASON_NONE)
                         run_fail(run, inputs->failed);
                 else
                         run_begin(run);
         }
+        wipe_secrets(inputs);
 }
 
 static void fail(struct inputs *inputs, const struct wjob *job, enum task_reason reason)
@@ -175,10 +195,64 @@ static bool ask(struct inputs *inputs, const struct wjob *job)
 {
         struct exec *exec = inputs->exec;
 
-        inputs->asked = exec->host.fetch(exec->host.arg, job, inputs->n_done + 1, inputs->seq) == 0;
+        inputs->asked = exec->host.fetch(exec->host.arg, job, inputs->n_done + 1 + inputs->n_secrets,
+                                         inputs->seq) == 0;
         if (!inputs->asked)
                 close_incoming(inputs);
         return inputs->asked;
+}
+
+static void set_script(struct inputs *inputs, const char *name)
+{
+        free(inputs->script);
+        inputs->script = xasprintf("%s/%s/s/%s", inputs->exec->scratch->path, inputs->name, name);
+}
+
+static struct cache_key key_of(const struct wjob *job, size_t at)
+{
+        const struct rec_input *input = &spec_of(job)->inputs[at];
+
+        return (struct cache_key){ .owner = job->owner, .sha256 = input->sha256, .bytes = input->bytes };
+}
+
+static void keep(struct inputs *inputs, const struct wjob *job)
+{
+        struct cache_key key = key_of(job, inputs->n_done);
+        char name[512];
+
+        cached_name(inputs, spec_of(job), inputs->n_done, name, sizeof(name));
+        cache_put(inputs->exec->cache, &key, name);
+}
+
+/* The next input is here already: an earlier job of the same person brought it, or an earlier input is the same. */
+static bool have(struct inputs *inputs, const struct wjob *job)
+{
+        const struct rec_job_spec *spec = spec_of(job);
+        const struct rec_input *input = &spec->inputs[inputs->n_done];
+        struct cache_key key = key_of(job, inputs->n_done);
+        int fd = inputs->exec->scratch->fd;
+        char name[512], earlier[512];
+        bool here = false;
+
+        if (!name_is_safe(input->name) || !input->bytes)
+                return false;
+        cached_name(inputs, spec, inputs->n_done, name, sizeof(name));
+        unlinkat(fd, name, 0);
+        for (size_t i = 0; i < inputs->n_done && !here; i++) {
+                if (spec->inputs[i].bytes != input->bytes ||
+                    strcmp(spec->inputs[i].sha256, input->sha256) != 0)
+                        continue;
+                cached_name(inputs, spec, i, earlier, sizeof(earlier));
+                here = linkat(fd, earlier, fd, name, 0) == 0;
+        }
+        if (!here && !cache_get(inputs->exec->cache, &key, name))
+                return false;
+        if (is_script(spec, inputs->n_done)) {
+                fchmodat(fd, name, 0755, 0);
+                set_script(inputs, input->name);
+        }
+        inputs->n_done++;
+        return true;
 }
 
 /* All announced bytes are here: are they the right ones? */
@@ -193,22 +267,23 @@ static bool finish_one(struct inputs *inputs, const struct wjob *job)
                 return false;
         if (is_script(spec, inputs->n_done)) {
                 fchmod(inputs->fd, 0755);
-                free(inputs->script);
-                inputs->script =
-                        xasprintf("%s/%s/s/%s", inputs->exec->scratch->path, inputs->name, input->name);
+                set_script(inputs, input->name);
         }
         close_incoming(inputs);
+        keep(inputs, job);
         inputs->n_done++;
         return true;
 }
 
-/* Open the next input that has something to fetch; empty ones are complete at once. 1 one is open, 0 all are here,
- * -1 failed. */
+/* Open the next input that has something to fetch; empty ones are complete at once. 1 one is open, or a secret comes
+ * next; 0 all are here; -1 failed. */
 static int next_input(struct inputs *inputs, const struct wjob *job, enum task_reason *ret_reason)
 {
         const struct rec_job_spec *spec = spec_of(job);
 
         while (inputs->fd < 0 && inputs->n_done < spec->n_inputs) {
+                if (have(inputs, job))
+                        continue;
                 if (open_incoming(inputs, job) < 0) {
                         *ret_reason = reason_of_errno(errno);
                         return -1;
@@ -220,7 +295,7 @@ static int next_input(struct inputs *inputs, const struct wjob *job, enum task_r
                         return -1;
                 }
         }
-        return inputs->fd >= 0;
+        return inputs->fd >= 0 || inputs->n_secrets < spec->n_secrets;
 }
 
 int inputs_want(struct exec *exec, struct run *run, enum task_reason *ret_reason)
@@ -264,6 +339,18 @@ static bool write_all(int fd, const char *bytes, size_t n)
         return true;
 }
 
+static enum task_reason take_secret(struct inputs *inputs, const struct wjob *job, const struct msg *msg)
+{
+        const struct rec_job_spec *spec = spec_of(job);
+
+        if (!msg->body_bytes || memchr(msg->body, 0, msg->body_bytes))
+                return TASK_REASON_NO_SECRET;
+        if (!inputs->secrets)
+                inputs->secrets = xcalloc(spec->n_secrets, sizeof(*inputs->secrets));
+        buf_add(&inputs->secrets[inputs->n_secrets++], msg->body, msg->body_bytes);
+        return TASK_REASON_NONE;
+}
+
 /* 0: goes on; else why it cannot. */
 static enum task_reason take_chunk(struct inputs *inputs, const struct wjob *job, const struct msg *msg)
 {
@@ -291,9 +378,9 @@ void exec_on_input(struct wjob *job, const struct msg *msg, bool refused)
         inputs->asked = false;
         /* Neither: that lease is not ours any more; perhaps another one is. */
         if (msg)
-                reason = take_chunk(inputs, job, msg);
+                reason = inputs->fd < 0 ? take_secret(inputs, job, msg) : take_chunk(inputs, job, msg);
         else if (refused)
-                reason = TASK_REASON_BAD_INPUT;
+                reason = inputs->fd < 0 ? TASK_REASON_NO_SECRET : TASK_REASON_BAD_INPUT;
         if (reason == TASK_REASON_NONE && next_input(inputs, job, &reason) == 0)
                 wake_runs(inputs, job);
         else if (reason != TASK_REASON_NONE || !ask(inputs, job))
@@ -353,6 +440,32 @@ enum task_reason inputs_place(struct run *run)
         enum task_reason reason = TASK_REASON_NONE;
 
         for (size_t i = is_script(spec, 0) ? 1 : 0; i < spec->n_inputs && reason == TASK_REASON_NONE; i++)
-                reason = place_one(run, i);
+                if (i + 1 != spec->stdin_input)
+                        reason = place_one(run, i);
         return reason;
+}
+
+int inputs_stdin(const struct run *run)
+{
+        const struct rec_job_spec *spec = wtask_spec(run->task);
+        char name[512];
+
+        if (!spec->has_stdin_input || spec->stdin_input > spec->n_inputs)
+                return -1;
+        cached_name(run->task->lease->job->files, spec, (size_t)spec->stdin_input - 1, name, sizeof(name));
+        return openat(run->exec->scratch->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+void inputs_add_secrets(const struct run *run, struct words *env)
+{
+        const struct inputs *inputs = run->task->lease->job->files;
+        const struct rec_job_spec *spec = wtask_spec(run->task);
+
+        for (size_t i = 0; inputs && i < inputs->n_secrets; i++) {
+                words_open(env);
+                buf_add_str(&env->text, spec->secrets[i]);
+                buf_add_char(&env->text, '=');
+                buf_add(&env->text, inputs->secrets[i].bytes, inputs->secrets[i].n);
+                words_close(env);
+        }
 }

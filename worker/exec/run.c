@@ -26,22 +26,16 @@
 static void on_timer(struct timer *timer);
 static void unlimit_memory(struct run *run);
 
-void run_new(struct exec *exec, struct wtask *task)
+/* Begin when everything is here that has to be fetched. */
+static void want_inputs(struct run *run)
 {
-        struct run *run = xcalloc(1, sizeof(*run));
         enum task_reason reason;
 
-        run->exec = exec;
-        run->task = task;
-        run->started_us = clock_mono_us();
-        run->timer.due = on_timer;
-        task->run = run;
-        DL_APPEND(exec->runs, run);
-        if (!inputs_needed(task->lease->job)) {
+        if (!inputs_needed(run->task->lease->job)) {
                 run_begin(run);
                 return;
         }
-        switch (inputs_want(exec, run, &reason)) {
+        switch (inputs_want(run->exec, run, &reason)) {
         case 0:
                 run_begin(run);
                 break;
@@ -50,6 +44,19 @@ void run_new(struct exec *exec, struct wtask *task)
         default:
                 run_fail(run, reason);
         }
+}
+
+void run_new(struct exec *exec, struct wtask *task)
+{
+        struct run *run = xcalloc(1, sizeof(*run));
+
+        run->exec = exec;
+        run->task = task;
+        run->started_us = clock_mono_us();
+        run->timer.due = on_timer;
+        task->run = run;
+        DL_APPEND(exec->runs, run);
+        want_inputs(run);
 }
 
 void run_free(struct run *run)
@@ -182,6 +189,12 @@ static pid_t spawn_in_group(struct run *run, struct spawn *spawn, enum spawn_ste
         return spawn_start(exec->spawner, spawn, -1, ret_step, ret_errno);
 }
 
+static void close_one(int fd)
+{
+        if (fd >= 0)
+                close(fd);
+}
+
 /* *ret_later: it may well go a little later. */
 static enum task_reason start_process(struct run *run, int out_fd, int err_fd, bool *ret_later)
 {
@@ -189,7 +202,7 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
         const struct rec_job_spec *spec = wtask_spec(run->task);
         const char *script = inputs_script(run->task->lease->job);
         enum spawn_step step = SPAWN_STARTED;
-        int error = 0;
+        int error = 0, in_fd = inputs_stdin(run);
         struct env_task about = { .dir = run->dir,
                                   .result = run->result_path,
                                   .socket = exec->reporter ? reporter_path(exec->reporter) : NULL };
@@ -197,7 +210,7 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
                 .file = script,
                 .path = env_path(exec->env, spec),
                 .dir = spec->n_cwd ? spec->cwd : run->dir,
-                .in_fd = exec->null_fd,
+                .in_fd = in_fd >= 0 ? in_fd : exec->null_fd,
                 .out_fd = out_fd,
                 .err_fd = err_fd,
                 .user = exec->user,
@@ -205,17 +218,25 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
                 .sh = script ? "/bin/sh" : NULL,
         };
 
+        if (spec->has_stdin_input && in_fd < 0)
+                return TASK_REASON_BAD_INPUT;
         if (spec->has_time_ms)
                 about.end_s = (clock_wall_us() + (int64_t)spec->time_ms * US_PER_MS) / US_PER_S;
         env_build(exec->env, run->task, &about, &exec->words_env);
+        inputs_add_secrets(run, &exec->words_env);
         env_args(run->task, script, &exec->words_args);
-        if (!exec->words_args.n)
+        if (!exec->words_args.n) {
+                close_one(in_fd);
                 return TASK_REASON_BAD_TYPE;
+        }
         spawn.envp = words_end(&exec->words_env);
         spawn.argv = words_end(&exec->words_args);
         run->started_us = clock_mono_us();
         exec_oom_watch(exec);
         run->pid = spawn_in_group(run, &spawn, &step, &error);
+        close_one(in_fd);
+        if (spec->n_secrets)
+                explicit_bzero(exec->words_env.text.bytes, exec->words_env.text.n);
         if (run->pid < 0) {
                 run->pid = 0;
                 *ret_later = step == SPAWN_CLONE && (error == EAGAIN || error == ENOMEM);
@@ -260,9 +281,10 @@ static void try_start(struct run *run)
 
 void run_begin(struct run *run)
 {
-        enum task_reason reason = take_place(run);
+        bool again = run->has_place; /* the system had no process to spare before */
+        enum task_reason reason = again ? TASK_REASON_NONE : take_place(run);
 
-        if (reason == TASK_REASON_NONE && inputs_needed(run->task->lease->job))
+        if (reason == TASK_REASON_NONE && !again && inputs_needed(run->task->lease->job))
                 reason = inputs_place(run);
         if (reason == TASK_REASON_NONE)
                 try_start(run);
@@ -386,7 +408,7 @@ static void on_timer(struct timer *timer)
         switch (run->phase) {
         case RUN_INPUTS:
                 if (!run->unsettled)
-                        try_start(run);
+                        want_inputs(run); /* secrets are not kept meanwhile */
                 break;
         case RUN_RUNNING:
                 signal_tree(run, SIGKILL);

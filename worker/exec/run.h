@@ -66,6 +66,7 @@ struct exec {
         struct run *runs;
         struct run *by_pid;
         struct inputs *inputs; /* of every job that has some */
+        struct cache *cache;
         struct run *waiting; /* for credit, first come first served */
         size_t n_unsettled;
         int null_fd;
@@ -99,6 +100,8 @@ void inputs_free_all(struct exec *exec); /* at the end: the jobs are not told */
 int inputs_want(struct exec *exec, struct run *run, enum task_reason *ret_reason);
 const char *inputs_script(const struct wjob *job); /* path of the job's script, NULL: it is none */
 enum task_reason inputs_place(struct run *run); /* into the task's folder */
+int inputs_stdin(const struct run *run); /* opened for it, the caller's; -1: it has none, or errno */
+void inputs_add_secrets(const struct run *run, struct words *env); /* only while inputs_want says 0 */
 
 /* collect.c */
 struct collect *collect_new(struct run *run); /* NULL: nothing to collect */
