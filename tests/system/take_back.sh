@@ -26,7 +26,7 @@ exits "until it ends" 0 jobctl wait "$long" --timeout 60
 
 # A slot is free, so the holder sees no reason to give anything back; but each task that waits there wants both slots.
 rm "$T/go"
-must local_ scale 1
+must local_ up --workers 1 --slots 2 >/dev/null
 exits "short tasks, so that the one worker asks for many ahead" 0 jobsubmit -q --wait -a 1-300 true
 granted() { jobctl server status --csv | sed -n 's/^tasks_granted,//p'; }
 half=$(jobsubmit -q -n half -p 50 -- sh -c "until [ -e '$T/go' ]; do sleep 0.05; done")
