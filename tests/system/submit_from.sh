@@ -57,7 +57,7 @@ refused 65 "\"wait\" is for the whole command" '{"command":["true"],"wait":true}
 refused 65 "no object" '["true"]'
 refused 65 "the text ends" '{"command":["true"]'
 refused 65 "" '{"command":["true"],"name":"a","name":"b"}'
-refused 66 "/nowhere" '{"command":["true"],"in":"/nowhere"}'
+refused 66 "--in: /nowhere" '{"command":["true"],"in":"/nowhere"}'
 refused 65 "--each-line: stdin holds the jobs" '{"command":["true"],"each_line":"-"}'
 exits "no jobs" 65 jobsubmit --from - </dev/null
 exits "no file" 66 jobsubmit --from nowhere
