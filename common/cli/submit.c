@@ -45,9 +45,10 @@ static int check_size(const struct submit *submit, struct err *err)
 int submit_build(struct submit *submit, struct err *err)
 {
         if (opts_has(submit->opts, "file"))
-                return submit_graph(submit, err) < 0 || submit_inputs(submit, err) < 0
+                return submit_graph(submit, err) < 0 || submit_inputs(submit, err) < 0 ||
+                                       submit_key(&submit->key, err) < 0
                                ? -1
-                               : submit_key(&submit->key, err);
+                               : check_size(submit, err);
         /* The script is the first input, so words come before --in. */
         if (submit_options(submit, err) < 0 || submit_environment(submit, err) < 0 ||
             submit_words(submit, err) < 0 || submit_inputs(submit, err) < 0 ||
@@ -84,6 +85,7 @@ void submit_done(struct submit *submit)
         if (submit->stdin_fd)
                 close(submit->stdin_fd);
         entry_list_done(&submit->entries);
+        submit_shapes_done(submit);
         xfree(submit->inputs);
         xfree(submit->input_recs);
         xfree(submit->array);

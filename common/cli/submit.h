@@ -25,6 +25,8 @@ struct texts {
         size_t n, cap;
 };
 
+struct submit_shapes; /* submit_shape.c */
+
 struct submit {
         struct cli *cli;
         const struct opts *opts;
@@ -43,6 +45,8 @@ struct submit {
         struct rec_after *after;
         size_t n_after, cap_after;
         int64_t *ok_codes;
+        struct submit_shapes *shapes; /* NULL: all tasks ask for the same */
+        struct rec_shape *shape_recs;
         char *name, *cwd;
         struct buf owned; /* pointers of texts that were made here, freed at the end */
 };
@@ -66,6 +70,11 @@ opt_parse_fn submit_parse_when;
 int submit_words(struct submit *submit, struct err *err) MUST_CHECK; /* submit_words.c */
 int submit_environment(struct submit *submit, struct err *err) MUST_CHECK; /* submit_env.c */
 int submit_graph(struct submit *submit, struct err *err) MUST_CHECK; /* submit_graph.c: --file */
+/* submit_shape.c: task `index` (ascending) asks for what this description says; nothing happens if the job's says so. */
+int submit_add_shape(struct submit *submit, uint64_t index, const struct rec_job_spec *asks,
+                     struct err *err) MUST_CHECK;
+void submit_end_shapes(struct submit *submit); /* puts them into submit->spec */
+void submit_shapes_done(struct submit *submit);
 void submit_describe_entries(struct submit *submit);
 int submit_inputs(struct submit *submit, struct err *err) MUST_CHECK; /* submit_input.c */
 /* submit_sql.c: the entries of --each-sql, and their origin. */

@@ -41,8 +41,10 @@ struct graph {
 static const char *const default_keys[] = { "command", NULL };
 static const char *const top_keys[] = { "name", "defaults", "tasks", NULL };
 static const char *const task_keys[] = { "name", "after", "command", NULL };
-/* What each task may say for itself; everything else is the job's. */
-static const char *const own_options[] = { "type", "env", "cwd", "time", "grace", NULL };
+/* What each task may say for itself, by its own description or by its shape; everything else is the job's. */
+static const char *const own_options[] = { "type",  "env",     "cwd",      "time",     "grace",
+                                           "cpus",  "mem",     "gpus",     "res",      "require",
+                                           "avoid", "retries", "retry-on", "ok-codes", NULL };
 
 static void graph_done(struct graph *graph)
 {
@@ -105,6 +107,16 @@ static bool is_key(const char *const *keys, const char *key, size_t n)
         return false;
 }
 
+/* A key is the option's name with _ for -. */
+static bool is_own_option(const char *key, size_t n)
+{
+        char name[65] = { 0 };
+
+        for (size_t i = 0; i < n && i < 64; i++)
+                name[i] = key[i] == '_' ? '-' : key[i];
+        return n <= 64 && is_key(own_options, name, n);
+}
+
 /* Keys of the defaults that a task's own description leaves out: they were checked when the job's was made. */
 static void list_job_keys(struct graph *graph)
 {
@@ -118,7 +130,7 @@ static void list_job_keys(struct graph *graph)
              at = json_next(list, at + 1)) {
                 char *key = xstrndup(graph->text.bytes + list[at].at, list[at].end - list[at].at);
 
-                if (is_key(own_options, key, strlen(key)))
+                if (is_own_option(key, strlen(key)))
                         xfree(key);
                 else
                         graph->job_keys[n++] = key;
@@ -331,8 +343,7 @@ static int check_keys(const struct graph *graph, const struct node *node, struct
 
                 for (size_t i = 0; i < n && i < 64; i++)
                         name[i] = key[i] == '_' ? '-' : key[i];
-                if (!is_key(task_keys, key, n) && !is_key(own_options, name, n) &&
-                    opt_find(&submit_program, name))
+                if (!is_key(task_keys, key, n) && !is_own_option(key, n) && opt_find(&submit_program, name))
                         return err_set(
                                 err, ERR_BAD_DATA,
                                 "tasks[%u] (%.80s): %.*s is the same for all tasks of a graph; put it into "
@@ -353,10 +364,27 @@ static int take_words(const struct json_object *task, const struct json_object *
         return at ? json_words(defaults, "command", at, opts, texts, err) : 0;
 }
 
+/* What the command line gives for all tasks counts more than the defaults. */
+static int add_line(const struct graph *graph, struct opts *opts, struct err *err)
+{
+        const struct opts *line = graph->submit->opts;
+
+        for (size_t i = 0; i < line->n_values; i++) {
+                const struct opt_value *value = &line->values[i];
+
+                if (is_key(own_options, value->opt->name, strlen(value->opt->name)) &&
+                    opts_add(opts, value->opt, value->text, value->number != 0, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 static void encode_own(const struct submit *one, struct buf *json)
 {
         const struct rec_job_spec *spec = &one->spec;
         const struct rec_job_spec own = {
+                .ok_codes = spec->ok_codes,
+                .n_ok_codes = spec->n_ok_codes,
                 .type = spec->type,
                 .has_type = true,
                 .args = spec->args,
@@ -391,7 +419,7 @@ static int describe(struct graph *graph, const struct node *node, const char *pa
         one.spec.no_replace = true; /* ::: is an ordinary word here */
         if (check_keys(graph, node, err) == 0 &&
             (!graph->defaults || json_options(&defaults, &opts, &texts, err) == 0) &&
-            json_options(&task, &opts, &texts, err) == 0 &&
+            add_line(graph, &opts, err) == 0 && json_options(&task, &opts, &texts, err) == 0 &&
             take_words(&task, graph->defaults ? &defaults : NULL, &opts, &texts, err) == 0)
                 rc = submit_options(&one, err) < 0 || submit_environment(&one, err) < 0 ||
                                      submit_words(&one, err) < 0
@@ -403,6 +431,8 @@ static int describe(struct graph *graph, const struct node *node, const char *pa
                 rc = err_set(err, ERR_BAD_DATA, "%s: type: all tasks of a graph have the same", path);
         if (rc == 0)
                 encode_own(&one, json);
+        if (rc == 0 && submit_add_shape(graph->submit, node->no + UINT64_C(1), &one.spec, err) < 0)
+                rc = err_wrap(err, "%s", path);
         submit_done(&one);
         if (rc < 0 && err->code == ERR_USAGE)
                 err->code = ERR_BAD_DATA;
@@ -512,5 +542,6 @@ int submit_graph(struct submit *submit, struct err *err)
         if (rc < 0)
                 return err_wrap(err, "%s", path);
         submit_describe_entries(submit);
+        submit_end_shapes(submit);
         return 0;
 }

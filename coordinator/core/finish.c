@@ -17,6 +17,7 @@
 #include "core/pending.h"
 #include "core/queue.h"
 #include "core/report.h"
+#include "core/shape.h"
 #include "core/retry.h"
 #include "core/tasks.h"
 #include "core/watch.h"
@@ -248,7 +249,7 @@ static void end_again(struct core *core, struct lease *lease, const struct rec_t
             (ran || group->started > 0 || counts.attempt > 0 || lease->epoch != core->settings.epoch))
                 tasks_write_state(core, job, &group->which, TASK_STATUS_QUEUED, TASK_REASON_NONE, &counts,
                                   NULL);
-        if (outcome->status == TASK_STATUS_OOM && ran && job->spec->spec.has_mem_factor) {
+        if (outcome->status == TASK_STATUS_OOM && ran) {
                 memory_ran_out(core, job, &group->which);
                 tasks_again_home(core, job, &group->which, &counts, ran);
         } else {
@@ -280,7 +281,8 @@ static void apply(struct core *core, struct lease *lease, struct end *end, uint6
         struct job *job = lease->job;
         bool by_itself = said->status != END_STATUS_CANCELLED && said->status != END_STATUS_RETURNED;
         uint32_t tries = lease->tries + by_itself;
-        struct decision decision = retry_after_end(&job->spec->spec, said, tries);
+        struct rec_job_spec room;
+        struct decision decision = retry_after_end(shape_spec(job, lease->lot->shape, &room), said, tries);
         struct outcome outcome;
         struct group final = { 0 };
         struct group again = { 0 };

@@ -23,6 +23,7 @@
 #include "core/queue.h"
 #include "core/rows.h"
 #include "core/sets.h"
+#include "core/shape.h"
 #include "core/watch.h"
 #include "core/when.h"
 
@@ -198,6 +199,7 @@ struct job *job_new(struct core *core, struct job_id id, struct principal_id own
         job->account = account_ref(job->owner, job->queue);
         job->task_us = 1000; /* a first guess for what a task costs its owner */
         lot_init_plain(core, job);
+        shape_attach(core, job);
         namesake_join(core, job);
         HASH_ADD(hh, core->jobs, id.n, sizeof(job->id.n), job);
         if (id.n >= core->next_job)
@@ -248,6 +250,7 @@ void job_free(struct core *core, struct job *job)
                 free(thaw);
         }
         lot_done_all(core, job);
+        shape_free(job);
         spans_done(&job->cool);
         spans_done(&job->limbo);
         spans_done(&job->adopted);

@@ -1,12 +1,13 @@
 /* Lots of a job.
  *
- * Invariants: 1. no two lots of a job have the same needs. 2. a position is in `again` of one lot at most. */
+ * Invariants: 1. no two lots of a job have the same shape and needs. 2. a position is in `again` of one lot at most. */
 #include "core/lot.h"
 
 #include <stdlib.h>
 
 #include "base/xalloc.h"
 #include "core/reserve.h"
+#include "core/shape.h"
 #include "core/state.h"
 
 void lot_init_plain(struct core *core, struct job *job)
@@ -34,21 +35,24 @@ void lot_done_all(struct core *core, struct job *job)
         }
 }
 
-struct lot *lot_get(struct core *core, struct job *job, struct needs *needs)
+struct lot *lot_get(struct core *core, struct job *job, uint32_t shape, struct needs *needs)
 {
+        const struct lot_key key = { .needs = needs, .shape = shape };
         struct lot *lot;
 
         (void)core;
-        if (job->plain.needs == needs)
+        if (job->plain.needs == needs && shape == 0)
                 return &job->plain;
-        HASH_FIND_PTR(job->further_lots, &needs, lot);
+        HASH_FIND(hh, job->further_lots, &key, sizeof(key), lot);
         if (lot)
                 return lot;
         lot = xcalloc(1, sizeof(*lot));
         lot->job = job;
         lot->needs = needs_ref(needs);
+        lot->shape = shape;
+        lot->key = key;
         lot->no = (uint32_t)HASH_COUNT(job->further_lots) + 1;
-        HASH_ADD_PTR(job->further_lots, needs, lot);
+        HASH_ADD(hh, job->further_lots, key, sizeof(lot->key), lot);
         DL_APPEND(job->lots, lot);
         return lot;
 }
@@ -56,7 +60,7 @@ struct lot *lot_get(struct core *core, struct job *job, struct needs *needs)
 struct lot *lot_of(struct job *job, uint32_t position)
 {
         const struct span *bigger = spans_find(&job->bigger, position);
-        struct lot *lot = &job->plain;
+        struct lot *lot = bigger ? &job->plain : shape_lot(job, shape_of(job, position));
 
         if (bigger && bigger->note > 0)
                 DL_SEARCH_SCALAR(job->lots, lot, no, bigger->note);

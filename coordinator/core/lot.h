@@ -14,9 +14,16 @@ struct core;
 struct job;
 struct bucket;
 
+struct lot_key {
+        struct needs *needs;
+        uint64_t shape;
+};
+
 struct lot {
         struct job *job;
         struct needs *needs;
+        uint32_t shape; /* whose tasks these are (shape.h); 0: what the description says */
+        struct lot_key key; /* the same two, for hh */
         uint32_t no; /* within the job; 0: the plain one */
         struct spans again; /* granted before (or never to be reached by the cursor), waiting to be granted */
         struct bucket *bucket; /* NULL: nothing of it can be granted now */
@@ -25,14 +32,14 @@ struct lot {
         struct worker *reserved; /* whose room is kept for it */
         struct lot *reserved_next, *reserved_prev;
         struct lot *next, *prev; /* of the job, by number */
-        UT_hash_handle hh; /* of the job's further lots, by needs */
+        UT_hash_handle hh; /* of the job's further lots, by key */
 };
 
 void lot_init_plain(struct core *core, struct job *job);
 void lot_done_all(struct core *core, struct job *job); /* with the job */
-/* The job's lot with these needs; made if there is none. A lot stays until its job goes: what bounds them is how many
- * different needs a job may name. O(1). */
-struct lot *lot_get(struct core *core, struct job *job, struct needs *needs);
+/* The job's lot of this shape with these needs; made if there is none. A lot stays until its job goes: what bounds them is
+ * how many different needs a job may name. O(1). */
+struct lot *lot_get(struct core *core, struct job *job, uint32_t shape, struct needs *needs);
 /* Where a task at home belongs. */
 struct lot *lot_of(struct job *job, uint32_t position);
 

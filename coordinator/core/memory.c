@@ -3,6 +3,7 @@
 #include "core/memory.h"
 
 #include "core/lot.h"
+#include "core/shape.h"
 
 #define FACTOR_ONE 1000 /* mem_factor is in thousandths */
 #define MOST_BYTES (UINT64_C(1) << 50) /* where mem_max says nothing; of messages.def */
@@ -18,9 +19,9 @@ uint64_t memory_bytes(const struct rec_job_spec *spec, uint32_t ooms)
         return MIN(bytes, most);
 }
 
-static struct lot *lot_with(struct core *core, struct job *job, uint64_t bytes)
+static struct lot *lot_with(struct core *core, struct job *job, uint32_t shape, uint64_t bytes)
 {
-        const struct needs *said = job->plain.needs;
+        const struct needs *said = shape_lot(job, shape)->needs;
         struct needs like = {
                 .type = said->type,
                 .cpus = said->cpus,
@@ -34,17 +35,24 @@ static struct lot *lot_with(struct core *core, struct job *job, uint64_t bytes)
                 .n_avoid = said->n_avoid,
         };
         struct needs *needs = needs_get(core, &like);
-        struct lot *lot = lot_get(core, job, needs);
+        struct lot *lot = lot_get(core, job, shape, needs);
 
         needs_unref(core, needs);
         return lot;
 }
 
+/* Tasks of one shape. */
 static void set(struct core *core, struct job *job, uint32_t lo, uint32_t hi, uint32_t ooms)
 {
-        const struct lot *lot = lot_with(core, job, memory_bytes(&job->spec->spec, ooms));
+        uint32_t shape = shape_of(job, lo);
+        struct rec_job_spec room;
+        const struct rec_job_spec *spec = shape_spec(job, shape, &room);
         struct spans before = { 0 };
+        const struct lot *lot;
 
+        if (!spec->has_mem_factor)
+                return;
+        lot = lot_with(core, job, shape, memory_bytes(spec, ooms));
         spans_take(&job->bigger, lo, hi, &before);
         spans_done(&before);
         spans_add(&job->bigger, (struct span){ .lo = lo,
@@ -55,15 +63,15 @@ static void set(struct core *core, struct job *job, uint32_t lo, uint32_t hi, ui
 
 void memory_ran_out(struct core *core, struct job *job, const struct spans *which)
 {
-        for (size_t i = which->head; i < which->n && job->spec->spec.has_mem_factor; i++) {
+        for (size_t i = which->head; i < which->n; i++) {
                 uint32_t at = which->list[i].lo;
 
                 while (at <= which->list[i].hi) {
                         const struct span *run = spans_find(&job->bigger, at);
                         uint32_t ooms = run ? run->attempt : 0;
-                        uint32_t hi =
-                                MIN(which->list[i].hi, run ? run->hi : spans_next(&job->bigger, at) - 1);
+                        uint32_t hi = shape_run(job, at, which->list[i].hi);
 
+                        hi = MIN(hi, run ? run->hi : spans_next(&job->bigger, at) - 1);
                         set(core, job, at, hi, ooms + 1);
                         at = hi + 1;
                 }
@@ -72,8 +80,14 @@ void memory_ran_out(struct core *core, struct job *job, const struct spans *whic
 
 void memory_replayed(struct core *core, struct job *job, const struct spans *which, uint32_t ooms)
 {
-        if (ooms == 0 || !job->spec->spec.has_mem_factor)
-                return;
-        for (size_t i = which->head; i < which->n; i++)
-                set(core, job, which->list[i].lo, which->list[i].hi, ooms);
+        for (size_t i = which->head; i < which->n && ooms > 0; i++) {
+                uint32_t at = which->list[i].lo;
+
+                while (at <= which->list[i].hi) {
+                        uint32_t hi = shape_run(job, at, which->list[i].hi);
+
+                        set(core, job, at, hi, ooms);
+                        at = hi + 1;
+                }
+        }
 }

@@ -16,6 +16,7 @@
 #include "core/lease.h"
 #include "core/queue.h"
 #include "core/reserve.h"
+#include "core/shape.h"
 #include "core/rows.h"
 #include "core/share.h"
 #include "core/tasks.h"
@@ -201,13 +202,13 @@ void place_forget_lease(struct core *core, struct lease *lease)
         }
 }
 
-static void fill_spec(const struct core *core, const struct job *job, struct rec_run_spec *spec)
+static void fill_spec(const struct core *core, struct job *job, struct rec_run_spec *spec)
 {
         const struct person *owner = access_find(&core->access, job->owner_id);
 
         *spec = (struct rec_run_spec){
                 .job = job->id.n,
-                .spec = &job->spec->spec,
+                .spec = shape_told_spec(job),
                 .tasks = job->tasks,
                 .index_min = job->indexes.min,
                 .index_max = job->indexes.max,

@@ -5,6 +5,7 @@
 
 #include "core/entries.h"
 #include "core/needs.h"
+#include "core/shape.h"
 #include "proto/retry_word.h"
 
 static const struct type_args {
@@ -187,6 +188,21 @@ static int check_needs(const struct rec_job_spec *spec, struct err *err)
         return check_labels(spec->avoid, spec->n_avoid, "avoid", err);
 }
 
+/* Each shape is as sound as a description that says the same. */
+static int check_shapes(const struct rec_job_spec *spec, struct err *err)
+{
+        if (spec->n_shapes > 0 && !spec->has_edges)
+                return err_set(err, ERR_BAD_FIELD, "shapes: only of a job with edges");
+        for (size_t i = 0; i < spec->n_shapes; i++) {
+                struct rec_job_spec one;
+
+                shape_merge(spec, &spec->shapes[i], &one);
+                if (check_failure(&one, err) < 0 || check_needs(&one, err) < 0 || check_texts(&one, err) < 0)
+                        return err_wrap(err, "shapes[%zu]", i);
+        }
+        return shape_check(spec, err);
+}
+
 int spec_check(const struct rec_job_spec *spec, struct err *err)
 {
         if (spec->has_entries != spec->has_entries_per_chunk)
@@ -196,7 +212,8 @@ int spec_check(const struct rec_job_spec *spec, struct err *err)
         if (spec->has_edges && !spec->has_entries)
                 return err_set(err, ERR_BAD_FIELD, "edges: only between tasks that are entries");
         if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_secrets(spec, err) < 0 ||
-            check_inputs(spec, err) < 0 || check_failure(spec, err) < 0 || check_needs(spec, err) < 0)
+            check_inputs(spec, err) < 0 || check_failure(spec, err) < 0 || check_needs(spec, err) < 0 ||
+            check_shapes(spec, err) < 0)
                 return -1;
         return check_texts(spec, err);
 }

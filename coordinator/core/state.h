@@ -191,7 +191,8 @@ struct job {
         uint64_t granted_queued; /* of them not started */
         struct lot plain; /* tasks that need what the description says; owns the cursor */
         struct lot *lots; /* the plain one first */
-        struct lot *further_lots; /* the others, by needs */
+        struct lot *further_lots; /* the others, by shape and needs */
+        struct shapes *shapes; /* tasks that ask for something else than the description; NULL: none */
         struct spans cool; /* to be granted again once it is committed that their last attempt is used up */
         struct thaw *thaws; /* ... in the order of the commits */
         uint64_t n_thaws; /* numbers given so far */

@@ -21,6 +21,7 @@
 #include "core/rows.h"
 #include "core/secrets.h"
 #include "core/sets.h"
+#include "core/shape.h"
 #include "core/spec.h"
 #include "core/sweep.h"
 #include "core/when.h"
@@ -29,16 +30,15 @@
 #define SPEC_BYTES_MAX ((size_t)448 * 1024)
 
 /* Who could run the job, were there room; with nobody, why not. `lack` holds the text. */
-static void say_suitable(const struct core *core, const struct job *job, struct msg_submitted *submitted,
+static void say_suitable(const struct core *core, const struct lot *lot, struct msg_submitted *submitted,
                          struct buf *lack)
 {
-        if (!job)
+        if (!lot)
                 return;
-        submitted->suitable_workers = fit_suitable(core, job->plain.needs);
+        submitted->suitable_workers = fit_suitable(core, lot->needs);
         submitted->has_suitable_workers = true;
-        if (submitted->suitable_workers > 0)
-                return;
-        fit_say_lack(core, job->plain.needs, lack);
+        if (submitted->suitable_workers == 0)
+                fit_say_lack(core, lot->needs, lack);
         if (lack->n == 0)
                 return;
         submitted->lack = lack->bytes;
@@ -63,7 +63,7 @@ void submit_reply(struct core *core, const struct asker *asker, uint64_t job, ui
 
         msg.u.submitted.jobs = &one;
         msg.u.submitted.n_jobs = 1;
-        say_suitable(core, found, &msg.u.submitted, &lack);
+        say_suitable(core, shape_scarce(core, found), &msg.u.submitted, &lack);
         effects_send(core->out, asker->session, &msg, true);
 }
 
@@ -364,7 +364,7 @@ static void reply_all(struct core *core, const struct pending *pending, struct r
         }
         msg.u.submitted.jobs = (struct rec_submitted_job *)(uintptr_t)jobs;
         msg.u.submitted.n_jobs = n;
-        say_suitable(core, last, &msg.u.submitted, &lack);
+        say_suitable(core, shape_scarce(core, last), &msg.u.submitted, &lack);
         effects_send(core->out, pending->asker.session, &msg, on_commit);
 }
 

@@ -14,6 +14,7 @@
 #include "core/pending.h"
 #include "core/queue.h"
 #include "core/reserve.h"
+#include "core/shape.h"
 #include "core/sweep.h"
 #include "core/worker.h"
 
@@ -138,7 +139,7 @@ static void why_lots(const struct core *core, const struct job *job, struct buf 
         struct lot *lot;
 
         DL_FOREACH (job->lots, lot) {
-                if ((lot->bucket || lot == &job->plain) && left > 0) {
+                if ((lot->bucket || (lot == &job->plain && shape_has_plain(job))) && left > 0) {
                         why_slots(core, lot, rows);
                         left--;
                 }

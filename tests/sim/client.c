@@ -171,11 +171,54 @@ static void needs(struct sim *sim, struct rec_job_spec *spec)
         }
 }
 
+/* Up to two shapes: the first of them takes runs of tasks from the front, the other one those behind. */
+static size_t shapes(struct sim *sim, uint64_t n_tasks, struct rec_shape *list, struct range *ranges)
+{
+        static int64_t codes[] = { 1, 2 };
+        uint64_t at = 1;
+        size_t n = 0;
+
+        for (; n < 2 && at <= n_tasks && sim_chance(sim, 60); n++) {
+                struct rec_job_spec like = { 0 };
+                size_t k = 0;
+
+                needs(sim, &like);
+                list[n] = (struct rec_shape){ .tasks = ranges + 8 * n,
+                                              .cpus = like.cpus,
+                                              .has_cpus = like.has_cpus,
+                                              .mem = like.mem,
+                                              .has_mem = like.has_mem,
+                                              .mem_factor = like.mem_factor,
+                                              .has_mem_factor = like.has_mem_factor,
+                                              .mem_max = like.mem_max,
+                                              .has_mem_max = like.has_mem_max,
+                                              .gpus = like.gpus,
+                                              .has_gpus = like.has_gpus,
+                                              .res = like.res,
+                                              .n_res = like.n_res,
+                                              .retries = sim_below(sim, 3),
+                                              .has_retries = sim_chance(sim, 50),
+                                              .ok_codes = codes,
+                                              .n_ok_codes = sim_below(sim, 3) };
+                for (; k < 8 && at <= n_tasks && (k == 0 || sim_chance(sim, 70)); k++) {
+                        uint64_t hi = at + sim_below(sim, 4);
+
+                        hi = MIN(n_tasks, hi);
+                        list[n].tasks[k] = (struct range){ at, hi };
+                        at = hi + 1 + sim_below(sim, 4);
+                }
+                list[n].n_tasks = k;
+        }
+        return n;
+}
+
 static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client,
                                       struct sim_submission *submission)
 {
         struct rec_array_part parts[2] = { 0 };
         struct rec_after after[2] = { 0 };
+        struct rec_shape shape_list[2];
+        struct range shape_ranges[16];
         struct rec_job_spec spec = { .type = TASK_TYPE_NOOP, .has_type = true };
         const struct sim_submission *on;
 
@@ -202,6 +245,10 @@ static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client
                 spec.has_priority = true;
         }
         needs(sim, &spec);
+        if (spec.has_edges) {
+                spec.n_shapes = shapes(sim, spec.entries, shape_list, shape_ranges);
+                spec.shapes = shape_list;
+        }
         while (spec.n_after < 2 && sim_below(sim, 4) == 0 && (on = any_known(sim, client))) {
                 after[spec.n_after++] = (struct rec_after){ .when = (enum after_when)(1 + sim_below(sim, 3)),
                                                             .job = on->job,

@@ -38,11 +38,47 @@ bad "an unknown parent" 'tasks\[0\] \(x\): after: there is no task "q"' '{"tasks
 bad "an unknown key" 'tasks\[0\] \(x\): unknown key "commnd"; did you mean' '{"tasks":[{"name":"x","commnd":["true"]}]}'
 bad "a name twice" 'tasks\[0\] and tasks\[1\] have the same name "x"' '{"tasks":[{"name":"x","command":["true"]},{"name":"x","command":["true"]}]}'
 bad "no command" 'tasks\[0\] \(x\): no command' '{"tasks":[{"name":"x"}]}'
-bad "what only a job has" 'tasks\[0\] \(x\): retries is the same for all tasks' '{"tasks":[{"name":"x","command":["true"],"retries":2}]}'
+bad "what only a job has" 'tasks\[0\] \(x\): queue is the same for all tasks' '{"tasks":[{"name":"x","command":["true"],"queue":"q"}]}'
+bad "a wrong need" 'tasks\[0\] \(x\): cpus: .*example' '{"tasks":[{"name":"x","command":["true"],"cpus":"many"}]}'
 bad "a wrong value" 'tasks\[0\] \(x\): time: .*example' '{"tasks":[{"name":"x","command":["true"],"time":"soon"}]}'
 bad "no JSON" 'bad.json: ' '{"tasks":['
 exits "no file" 66 jobsubmit -f nowhere.json
 equal "nothing of that was submitted" "$(ask "SELECT COUNT(*) FROM v_jobs")" "$before"
+
+# Tasks that ask for different things.
+cat >shapes.json <<E4
+{"name": "shapes", "defaults": {"mem": "64M", "retries": 1}, "tasks": [
+  {"name": "plain", "command": ["sh", "-c", "echo \$JOB_CPUS \$JOB_MEM"]},
+  {"name": "wide", "after": "plain", "cpus": 3, "mem": "128M", "command": ["sh", "-c", "echo \$JOB_CPUS \$JOB_MEM"]},
+  {"name": "once", "after": "plain", "retries": 0, "command": ["sh", "-c", "exit 7"]},
+  {"name": "thrice", "after": "plain", "retries": 2, "command": ["sh", "-c", "exit 7"]},
+  {"name": "twice", "after": "plain", "command": ["sh", "-c", "exit 7"]},
+  {"name": "fine", "after": "plain", "ok_codes": [7], "command": ["sh", "-c", "exit 7"]},
+  {"name": "nowhere", "require": ["moon"], "command": ["true"]}]}
+E4
+job=$(jobsubmit -q -f shapes.json 2>warned)
+rest_is_over() { [ "$(ask "SELECT COUNT(*) FROM v_tasks WHERE job_id = $job AND task_index < 7 AND status IN ('succeeded', 'failed')")" = 6 ]; }
+await "all but one have ended" 60 rest_is_over
+equal "each by its own rules" "$(ask "SELECT GROUP_CONCAT(CONCAT(entry, '=', status, attempt) ORDER BY task_index) FROM v_tasks WHERE job_id = $job AND task_index < 7")" \
+  '"plain=succeeded1,wide=succeeded1,once=failed1,thrice=failed3,twice=failed2,fine=succeeded1"'
+equal "what the description says" "$(jobctl logs "$job.1")" "1 67108864"
+equal "what a task says" "$(jobctl logs "$job.2")" "3 134217728"
+matches "why the last one waits" "$(jobctl why "$job.7")" moon
+kill9 coordinator
+local_ start coordinator 2>/dev/null
+says_moon() { jobctl why "$job.7" | grep moon >/dev/null; }
+await "the same after a restart" 60 says_moon
+equal "it has not run" "$(ask "SELECT status FROM v_tasks WHERE job_id = $job AND task_index = 7")" queued
+exits "a retry of what failed" 0 jobctl retry --failed "$job"
+again_is_over() { [ "$(ask "SELECT COUNT(*) FROM v_tasks WHERE job_id = $job AND entry IN ('once', 'twice', 'thrice') AND status = 'failed'")" = 3 ]; }
+await "it is over" 60 again_is_over
+equal "goes by the same rules" "$(ask "SELECT GROUP_CONCAT(attempt ORDER BY task_index) FROM v_tasks WHERE job_id = $job AND status = 'failed'")" '"2,6,4"'
+exits "an end to it" 0 jobctl cancel --yes "$job"
+cat >line.json <<'E5'
+{"defaults": {"cpus": 1}, "tasks": [{"name": "x", "command": ["sh", "-c", "test $JOB_CPUS = 2"]},
+  {"name": "y", "cpus": 3, "command": ["sh", "-c", "test $JOB_CPUS = 3"]}]}
+E5
+exits "the command line counts more than the defaults" 0 jobsubmit -q --cpus 2 -f line.json --wait --timeout 60
 
 # Layers of tasks, a coordinator that is killed in the middle, and the proof that nobody started early.
 /usr/bin/python3 - >layers.json <<'E2'

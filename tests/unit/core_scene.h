@@ -29,6 +29,7 @@ struct scene_grant { /* as a worker was told */
         unsigned worker;
         uint64_t job, lo, hi, attempt, nonce, epoch;
         uint64_t mem; /* 0: as the description says */
+        uint64_t cpus; /* the same */
         char entry[64]; /* the first of it */
 };
 struct scene {
@@ -340,7 +341,8 @@ static inline void scene_hear_run(struct scene *s, unsigned worker, const struct
                                                       .attempt = grant->attempt,
                                                       .nonce = grant->nonce,
                                                       .epoch = run->epoch,
-                                                      .mem = grant->has_mem ? grant->mem : 0 };
+                                                      .mem = grant->has_mem ? grant->mem : 0,
+                                                      .cpus = grant->has_cpus ? grant->cpus : 0 };
                         if (grant->n_entries > 0)
                                 strncpy(told->entry, grant->entries[0], sizeof(told->entry) - 1);
                 }

@@ -253,9 +253,108 @@ static void why_names_the_parents_that_are_missing(void)
         scene_free(s);
 }
 
+/* Four tasks without parents: 1 and 3 are wide and have two attempts, 2 is the description's, 4 takes code 3 as good. */
+static const char *const apart[] = { "", "", "", "" };
+
+static struct rec_job_spec shaped(struct rec_shape shapes[2])
+{
+        static struct range first[] = { { 1, 1 }, { 3, 3 } }, second[] = { { 4, 4 } };
+        static int64_t codes[] = { 3 };
+        struct rec_job_spec spec = scene_spec();
+
+        shapes[0] = (struct rec_shape){
+                .tasks = first, .n_tasks = 2, .cpus = 3, .has_cpus = true, .retries = 1, .has_retries = true
+        };
+        shapes[1] = (struct rec_shape){ .tasks = second, .n_tasks = 1, .ok_codes = codes, .n_ok_codes = 1 };
+        spec.shapes = shapes;
+        spec.n_shapes = 2;
+        return spec;
+}
+
+static void a_task_of_a_shape_is_granted_what_its_shape_says(void)
+{
+        struct rec_shape shapes[2];
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, apart, 4, shaped(shapes));
+
+        scene_ready(s, 0, 5, 5);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(grant_of(s, job, 1));
+        CU_ASSERT_EQUAL(grant_of(s, job, 1)->cpus, 3);
+        CU_ASSERT_PTR_NULL(grant_of(s, job, 3)); /* six cpus are more than there are */
+        CU_ASSERT_PTR_NOT_NULL_FATAL(grant_of(s, job, 2));
+        CU_ASSERT_EQUAL(grant_of(s, job, 2)->cpus, 1);
+        CU_ASSERT_PTR_NOT_NULL(grant_of(s, job, 4));
+        scene_free(s);
+}
+
+static void a_shape_says_how_often_and_what_is_good(void)
+{
+        struct rec_shape shapes[2];
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, apart, 4, shaped(shapes));
+
+        scene_ready(s, 0, 8, 8);
+        end(s, job, 1, false);
+        end(s, job, 2, false);
+        end(s, job, 4, false);
+        CU_ASSERT_EQUAL(scene_status(s, job, 1), TASK_STATUS_QUEUED);
+        scene_beat(s, 0, 8);
+        read_entries(s, job, apart, 4);
+        scene_beat(s, 0, 8);
+        CU_ASSERT_EQUAL(grant_of(s, job, 1)->attempt, 2);
+        CU_ASSERT_EQUAL(grant_of(s, job, 1)->cpus, 3);
+        CU_ASSERT_EQUAL(scene_status(s, job, 2), TASK_STATUS_FAILED);
+        CU_ASSERT_EQUAL(scene_status(s, job, 4), TASK_STATUS_SUCCEEDED);
+        end(s, job, 1, false);
+        CU_ASSERT_EQUAL(scene_status(s, job, 1), TASK_STATUS_FAILED);
+        scene_free(s);
+}
+
+static void shapes_hold_after_a_restart_before_the_edges_are_read(void)
+{
+        struct rec_shape shapes[2];
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, apart, 4, shaped(shapes));
+        struct scene_grant held;
+
+        scene_ready(s, 0, 8, 8);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(grant_of(s, job, 1));
+        held = *grant_of(s, job, 1);
+        scene_restart(s);
+        scene_ready_holding(s, 0, 8, 8, &held, 1, true);
+        scene_end(s, &held, END_STATUS_FAILED, 3);
+        scene_pass_ms(s, 1);
+        CU_ASSERT_EQUAL(scene_status(s, job, 1), TASK_STATUS_QUEUED);
+        read_entries(s, job, apart, 4);
+        scene_ready(s, 0, 8, 8);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(grant_of(s, job, 1));
+        CU_ASSERT_EQUAL(grant_of(s, job, 1)->attempt, 2);
+        CU_ASSERT_EQUAL(grant_of(s, job, 1)->cpus, 3);
+        scene_free(s);
+}
+
+static void shapes_of_what_is_not_there_are_refused(void)
+{
+        struct rec_shape shapes[2];
+        struct range twice = { 2, 3 }, beyond = { 4, 5 };
+        struct rec_job_spec spec = shaped(shapes);
+        struct scene *s = scene_new();
+
+        shapes[1].tasks = &twice;
+        CU_ASSERT_EQUAL(submit(s, apart, 4, spec), 0);
+        shapes[1].tasks = &beyond;
+        CU_ASSERT_EQUAL(submit(s, apart, 4, spec), 0);
+        CU_ASSERT_EQUAL(scene_submit(s, ALICE, &spec), 0);
+        scene_free(s);
+}
+
 UNIT_MAIN("core_graph", TEST(a_child_starts_when_the_ends_of_all_parents_are_committed),
           TEST(a_failure_aborts_what_is_below_and_nothing_else), TEST(with_on_dep_fail_run_everything_runs),
           TEST(a_restart_in_the_middle_goes_on_where_it_was),
           TEST(a_failure_that_was_not_passed_on_is_after_a_restart),
           TEST(a_retry_brings_back_what_was_aborted_below), TEST(a_circle_is_aborted_as_a_whole),
-          TEST(why_names_the_parents_that_are_missing))
+          TEST(why_names_the_parents_that_are_missing),
+          TEST(a_task_of_a_shape_is_granted_what_its_shape_says),
+          TEST(a_shape_says_how_often_and_what_is_good),
+          TEST(shapes_hold_after_a_restart_before_the_edges_are_read),
+          TEST(shapes_of_what_is_not_there_are_refused))

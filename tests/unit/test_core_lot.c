@@ -40,10 +40,10 @@ static void tasks_of_a_job_that_need_more_wait_for_a_worker_that_has_it(void)
         struct job *job = job_find(s->core, id);
         struct needs like = { .type = TASK_TYPE_NOOP, .cpus = 4 };
         struct needs *wide = needs_get(s->core, &like);
-        struct lot *lot = lot_get(s->core, job, wide);
+        struct lot *lot = lot_get(s->core, job, 0, wide);
 
-        CU_ASSERT_PTR_EQUAL(lot_get(s->core, job, wide), lot);
-        CU_ASSERT_PTR_EQUAL(lot_get(s->core, job, job->plain.needs), &job->plain);
+        CU_ASSERT_PTR_EQUAL(lot_get(s->core, job, 0, wide), lot);
+        CU_ASSERT_PTR_EQUAL(lot_get(s->core, job, 0, job->plain.needs), &job->plain);
         needs_unref(s->core, wide);
         job->cursor = 1; /* the first task was granted before, and comes back needing more */
         spans_add(&lot->again, (struct span){ .lo = 0, .hi = 0, .attempt = 1 });
@@ -84,7 +84,7 @@ static void one_limit_of_a_job_holds_for_all_its_lots(void)
         job = job_find(s->core, scene_submit(s, ALICE, &spec));
         needs = needs_get(s->core, &like);
         job->cursor = 2;
-        spans_add(&lot_get(s->core, job, needs)->again, (struct span){ .lo = 0, .hi = 1 });
+        spans_add(&lot_get(s->core, job, 0, needs)->again, (struct span){ .lo = 0, .hi = 1 });
         needs_unref(s->core, needs);
         queue_consider(s->core, job);
         scene_ready(s, 0, 8, 8);

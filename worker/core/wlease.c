@@ -304,6 +304,10 @@ struct job_spec_box *wlease_own_spec(const struct wlease *lease, uint64_t index)
         merged.n_cwd = said->spec.n_cwd;
         merged.time_ms = said->spec.time_ms;
         merged.has_time_ms = said->spec.has_time_ms;
+        if (said->spec.n_ok_codes > 0) {
+                merged.ok_codes = said->spec.ok_codes;
+                merged.n_ok_codes = said->spec.n_ok_codes;
+        }
         merged.grace_ms = said->spec.grace_ms;
         merged.has_grace_ms = said->spec.has_grace_ms;
         return job_spec_dup(&merged);
