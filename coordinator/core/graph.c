@@ -189,7 +189,9 @@ void graph_put(struct core *core, struct job *job, uint32_t no, const uint8_t *b
         turn_round(graph);
         graph->circular = find_circle(graph);
         graph->ready = true;
-        if (job->phase == JOB_LIVE)
+        if (job->phase == JOB_LIVE && graph->circular && job->ending == 0)
+                sweep_job(core, job, TASK_STATUS_ABORTED, TASK_REASON_DEPENDENCY);
+        else if (job->phase == JOB_LIVE)
                 settle(core, job);
 }
 
@@ -259,7 +261,8 @@ void graph_begin(struct core *core, struct job *job)
         spans_add(&all, (struct span){ .lo = 0, .hi = job->tasks - 1 });
         park_tasks(core, job, &all, PARK_DEPENDENCY);
         spans_done(&all);
-        settle(core, job);
+        if (job->graph->ready) /* else a restart came between its chunks: they are read once it is live */
+                settle(core, job);
 }
 
 bool graph_is_circular(const struct job *job)

@@ -595,6 +595,7 @@ void submit_durable(struct core *core, struct job *job)
         when_tick(core); /* before anything of it is granted: its start-by may have passed */
         if (graph_is_circular(job) && job->ending == 0)
                 sweep_job(core, job, TASK_STATUS_ABORTED, TASK_REASON_DEPENDENCY);
+        graph_load(core, job);
         sweep_next(core, job);
         job_check_end(core, job);
 }

@@ -40,7 +40,7 @@ static void check_parents(struct sim *sim, const struct job *job, uint32_t at)
                 const struct sim_row *row;
 
                 HASH_FIND(hh, stored->rows, &index, sizeof(index), row);
-                if (!row || (!row->final && row->now.attempt == 0))
+                if (!row || (!row->final && !row->ended_before && row->now.attempt == 0))
                         sim_fail(sim, "task %llu.%u is granted before %llu has ended",
                                  (unsigned long long)job->id.n, at, (unsigned long long)index);
         }

@@ -20,6 +20,7 @@ struct sim_row {
         uint64_t index;
         struct store_task_state now; /* status, reason, attempt, …; indexes unused */
         bool final;
+        bool ended_before; /* in an earlier round */
         uint32_t ooms; /* rows of Attempts that ended oom */
         uint64_t end_nonce;
         UT_hash_handle hh;

@@ -265,6 +265,7 @@ static void new_round(struct sim *sim, const struct store_round *round)
                         HASH_FIND(hh, job->attempts, &key, sizeof(key), known);
                         if (number > 0 && !known)
                                 attempt(sim, &old);
+                        row->ended_before = true;
                         change(job, row, TASK_STATUS_QUEUED);
                         memset(&row->now, 0, sizeof(row->now));
                         row->now.status = TASK_STATUS_QUEUED;
