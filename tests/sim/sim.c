@@ -165,6 +165,8 @@ static bool is_quiet(struct sim *sim)
                 for (size_t k = 0; k < sim->clients[i].n; k++) {
                         const struct sim_submission *one = sim->clients[i].list[k];
 
+                        if (one->job == 0 && one->in_set && sim->clients[i].set.n == 0)
+                                continue; /* its client died over the set */
                         if (one->job == 0 || one->held || (one->watched && !one->told_done))
                                 return false;
                 }
