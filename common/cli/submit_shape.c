@@ -81,7 +81,7 @@ int submit_add_shape(struct submit *submit, uint64_t index, const struct rec_job
 {
         CLEANUP_WITH(xfree) char *key = key_of(asks);
         struct submit_shapes *shapes = submit->shapes;
-        struct one_shape *shape;
+        struct one_shape *shape = NULL;
 
         if (!shapes) {
                 shapes = submit->shapes = xcalloc(1, sizeof(*shapes));
