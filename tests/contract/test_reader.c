@@ -246,6 +246,8 @@ static const struct msg *ask(struct desk *desk, struct principal_id who, const c
                 fprintf(stderr, "question: %s\n", err.text);
         CU_ASSERT_PTR_NOT_NULL_FATAL(read->msg);
         read->watch_answer = read->msg->kind == MSG_watch;
+        if (worker) /* the core names the part that holds this content */
+                read->part = (uint32_t)read->msg->u.fetch.input;
         reader_ask(desk->reader, &read);
         CU_ASSERT_PTR_NULL(read);
         do {
@@ -563,13 +565,13 @@ static void the_other_listings_show_what_they_promise(void)
                "exit_code,tasks,unfinished,succeeded,failed,timeout,oom,lost,cancelled,aborted",
                "[[0,5,0,5,0,0,0,0,0,0]]");
         expect(&d, ALICE, LIST("\"what\":\"workers\""),
-               "worker,state,slots,slots_busy,labels,version,seen_at,host,enforces",
-               "[[\"w9\",\"draining\",4,1,\"\",\"\",\"2023-11-14T22:13:20.000000Z\",\"\",\"\"]]");
+               "worker,state,slots,slots_busy,labels,version,seen_at,host,enforces,offers",
+               "[[\"w9\",\"draining\",4,1,\"\",\"\",\"2023-11-14T22:13:20.000000Z\",\"\",\"\",\"\"]]");
         expect(&d, ALICE, LIST("\"what\":\"queues\""),
                "queue,paused,max_running,weight,jobs,held,waiting,queued,running",
                "[[\"default\",0,null,1,2,0,0,11,1]]");
-        expect(&d, ADMIN, LIST("\"what\":\"users\",\"name\":\"alice\""), "name,roles,active,sql",
-               "[[\"alice\",\"submitter\",1,0]]");
+        expect(&d, ADMIN, LIST("\"what\":\"users\",\"name\":\"alice\""), "name,roles,active,weight,sql",
+               "[[\"alice\",\"submitter\",1,1,0]]");
         CU_ASSERT_PTR_NULL(
                 strstr(rows(&d, ADMIN, LIST("\"what\":\"users\"")), "w9")); /* workers are no people */
         expect(&d, ADMIN, LIST("\"what\":\"keys\""), "key_id,name,kind,public_key,status,expires_at,made_at",

@@ -25,7 +25,7 @@ needs_core() { grep -q '"sim.h"' "tests/fuzz/fuzz_$1.c"; } # TARGET
 core=()
 for target in "${targets[@]}"; do
         if needs_core "$target"; then
-                for file in coordinator/core/*.c tests/sim/s{tore,hell}.c; do core+=("$out/obj/${file%.c}.o"); done
+                for file in coordinator/core/*.c tests/sim/s{tore,hell}.c tests/sim/room.c; do core+=("$out/obj/${file%.c}.o"); done
                 break
         fi
 done

@@ -25,7 +25,7 @@ refute "and nothing is left" test -e eve.profile
 exits "user set" 0 jobctl user set ann --role +auditor
 matches "is seen" "$(jobctl user ls --csv)" 'ann,"submitter,auditor"'
 exits "user set takes away" 0 jobctl user set ann --role=-auditor
-equal "only that" "$(jobctl user ls --csv -q | grep ^ann)" 'ann,submitter,1,1'
+equal "only that" "$(jobctl user ls --csv -q | grep ^ann)" 'ann,submitter,1,1,1'
 exits "secrets do not travel: none is printed" 0 jobctl --json user add fay --role submitter --profile-out fay.profile
 lacks "not even in JSON" "$out" "$(sed -n 's/^secret-key = //p' fay.profile | tr -c 'A-Za-z0-9\n' .)"
 
