@@ -265,9 +265,11 @@ void graph_begin(struct core *core, struct job *job)
                 settle(core, job);
 }
 
-bool graph_is_circular(const struct job *job)
+void graph_live(struct core *core, struct job *job)
 {
-        return job->graph && job->graph->circular;
+        if (job->graph && job->graph->circular && job->ending == 0)
+                sweep_job(core, job, TASK_STATUS_ABORTED, TASK_REASON_DEPENDENCY);
+        graph_load(core, job);
 }
 
 void graph_replayed(struct job *job, const struct spans *which, bool final)

@@ -16,8 +16,9 @@ void graph_put(struct core *core, struct job *job, uint32_t no, const uint8_t *b
 void graph_load(struct core *core, struct job *job); /* ask for the edges that are missing */
 /* All tasks wait; those without parents do not. While the job is being submitted. */
 void graph_begin(struct core *core, struct job *job);
-/* A circle of tasks that wait for each other: who sent that never asked whether it is one. */
-bool graph_is_circular(const struct job *job);
+/* The job is live. A circle of tasks that wait for each other ends it: who sent that never asked whether it is one. Edges
+ * that a restart has not read are asked for. */
+void graph_live(struct core *core, struct job *job);
 /* What a row says after a restart. */
 void graph_replayed(struct job *job, const struct spans *which, bool final);
 /* These have ended; their children hear of it with the commit (FACT_PARENTS). */

@@ -593,9 +593,7 @@ void submit_durable(struct core *core, struct job *job)
         park_ripen(job);
         job_live(core, job);
         when_tick(core); /* before anything of it is granted: its start-by may have passed */
-        if (graph_is_circular(job) && job->ending == 0)
-                sweep_job(core, job, TASK_STATUS_ABORTED, TASK_REASON_DEPENDENCY);
-        graph_load(core, job);
+        graph_live(core, job);
         sweep_next(core, job);
         job_check_end(core, job);
 }
