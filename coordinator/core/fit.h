@@ -47,7 +47,7 @@ struct kind *kind_get(struct core *core, const struct msg_ready *ready); /* with
 void kind_unref(struct core *core, struct kind *kind);
 /* Could a worker of this kind ever run it? */
 bool fit_able(struct kind *kind, struct needs *needs);
-/* How many tasks with these needs the worker has room for now, at most `most`. It is of the kind. */
+/* How many tasks with these needs the worker could take at this moment, at most `most`. It is of the kind. */
 uint64_t fit_room(const struct worker *worker, struct needs *needs, uint64_t most);
 /* A hungry worker of the kind that has room for one now, or NULL. O(1) but for the first time that none has. */
 struct worker *fit_find(struct core *core, struct kind *kind, struct needs *needs, enum hunger hunger);
