@@ -1,5 +1,8 @@
-/* After every step: nobody holds more than there is, what is counted is what is held, and a wide task that others pass
- * has not been passed for long. */
+/* After every step: nobody is granted more than there is, what is counted is what is held, and a wide task that others
+ * pass has not been passed for long.
+ *
+ * A worker that is adopted may hold more than it has: it names what had ended when a crash forgot the end, beside what was
+ * granted into the room of that. Until it has said the end again nothing more may be granted to it. */
 #include "core/fit.h"
 #include "core/reserve.h"
 #include "sim.h"
@@ -7,29 +10,44 @@
 /* Reservations are few at a time, and each waits for tasks of up to some seconds; a reserved worker may be lost. */
 #define PASSED_US_MAX (900 * US_PER_S)
 
+static void add(struct sim_room *room, const struct lease *lease)
+{
+        room->mem += lease->lot->needs->mem_bytes * lease->n_out;
+        room->gpus += (uint64_t)lease->lot->needs->gpus * lease->n_out;
+        room->cpus += (uint64_t)lease->lot->needs->cpus * lease->n_out;
+        room->licences += lease->lot->needs->n_res * lease->n_out;
+}
+
+static bool is_over(uint64_t all, uint64_t own, uint64_t own_before, uint64_t has)
+{
+        return all > has && (own > own_before || own == all);
+}
+
 static void check_worker(struct sim *sim, const struct worker *worker)
 {
         const struct lease *lease;
-        uint64_t mem = 0, gpus = 0, cpus = 0, licences = 0;
+        struct sim_room all = { 0 }, own = { 0 }; /* own: granted by this coordinator */
+        struct sim_room *before = &sim->granted[worker->id % ARRAY_LEN(sim->granted)];
 
         DL_FOREACH2(worker->leases, lease, worker_next)
         {
-                mem += lease->lot->needs->mem_bytes * lease->n_out;
-                gpus += (uint64_t)lease->lot->needs->gpus * lease->n_out;
-                cpus += (uint64_t)lease->lot->needs->cpus * lease->n_out;
-                licences += lease->lot->needs->n_res * lease->n_out;
+                add(&all, lease);
+                if (lease->epoch == sim->core->settings.epoch)
+                        add(&own, lease);
         }
-        if (cpus != worker->outstanding)
+        if (all.cpus != worker->outstanding)
                 sim_fail(sim, "worker %u: %llu cpus are out, %llu are counted", worker->id,
-                         (unsigned long long)cpus, (unsigned long long)worker->outstanding);
+                         (unsigned long long)all.cpus, (unsigned long long)worker->outstanding);
         if (worker->reserved && (worker->reserved->reserved != worker || worker->hunger != FULL))
                 sim_fail(sim, "worker %u: its reservation is not mutual, or it takes other work", worker->id);
-        if (!worker->kind)
-                return;
-        if (mem != worker->held_mem || gpus != worker->held_gpus || licences != worker->held_res[0])
+        if (worker->kind && (all.mem != worker->held_mem || all.gpus != worker->held_gpus ||
+                             all.licences != worker->held_res[0]))
                 sim_fail(sim, "worker %u: what it holds is not what is counted", worker->id);
-        if (mem > worker->kind->mem_bytes || gpus > worker->kind->gpus || licences > worker->kind->res[0].n)
-                sim_fail(sim, "worker %u: more is out than it has", worker->id);
+        if (worker->kind && (is_over(all.mem, own.mem, before->mem, worker->kind->mem_bytes) ||
+                             is_over(all.gpus, own.gpus, before->gpus, worker->kind->gpus) ||
+                             is_over(all.licences, own.licences, before->licences, worker->kind->res[0].n)))
+                sim_fail(sim, "worker %u: more is granted than it has", worker->id);
+        *before = own;
 }
 
 void sim_check_room(struct sim *sim)

@@ -213,6 +213,10 @@ bool sim_net_deliver(struct sim *sim); /* one packet of a random session, in ord
 struct session_id sim_net_open(struct sim *sim);
 void sim_net_close(struct sim *sim, struct session_id session); /* what is under way is lost */
 
+struct sim_room {
+        uint64_t cpus, mem, gpus, licences;
+};
+
 struct sim {
         uint64_t seed, random;
         uint64_t n_steps, max_steps;
@@ -235,6 +239,7 @@ struct sim {
         struct sim_witness *witnesses;
         struct sim_worker workers[SIM_WORKERS];
         struct sim_client clients[SIM_CLIENTS];
+        struct sim_room granted[1 + SIM_CLIENTS + SIM_WORKERS]; /* by principal, as of the last step */
         uint64_t n_restarts, n_ends, n_taken, n_came_back;
         uint64_t edge_hits[128];
         bool verbose;

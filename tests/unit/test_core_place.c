@@ -13,12 +13,24 @@ struct offer {
         const char *res, *label; /* NULL: none */
 };
 
-static void come(struct scene *s, unsigned worker, const struct offer *offer)
+static void come_holding(struct scene *s, unsigned worker, const struct offer *offer,
+                         const struct scene_grant *held, size_t n_held)
 {
         static const char *types[] = { "noop" };
         const char *res[] = { offer->res }, *labels[] = { offer->label };
+        struct rec_held_lease leases[4] = { 0 };
+        struct range ranges[4];
         struct msg msg = { .kind = MSG_ready };
 
+        for (size_t i = 0; i < n_held; i++) {
+                ranges[i] = (struct range){ held[i].lo, held[i].hi };
+                leases[i] = (struct rec_held_lease){ .job = held[i].job,
+                                                     .ranges = &ranges[i],
+                                                     .n_ranges = 1,
+                                                     .epoch = held[i].epoch,
+                                                     .attempt = held[i].attempt,
+                                                     .nonce = held[i].nonce };
+        }
         msg.u.ready = (struct msg_ready){ .slots = offer->slots,
                                           .window = offer->slots,
                                           .types = types,
@@ -35,9 +47,33 @@ static void come(struct scene *s, unsigned worker, const struct offer *offer)
                                           .res = res,
                                           .n_res = offer->res != NULL,
                                           .labels = labels,
-                                          .n_labels = offer->label != NULL };
+                                          .n_labels = offer->label != NULL,
+                                          .held = leases,
+                                          .n_held = n_held };
         scene_say_worker(s, worker, &msg);
         scene_commit(s);
+}
+
+static void come(struct scene *s, unsigned worker, const struct offer *offer)
+{
+        come_holding(s, worker, offer, NULL, 0);
+}
+
+/* On its way to the store. */
+static void say_end(struct scene *s, const struct scene_grant *grant)
+{
+        struct range range = { grant->lo, grant->hi };
+        struct rec_task_end end = { .job = grant->job,
+                                    .nonce = grant->nonce,
+                                    .epoch = grant->epoch,
+                                    .attempt = grant->attempt,
+                                    .ranges = &range,
+                                    .n_ranges = 1,
+                                    .status = END_STATUS_SUCCEEDED };
+        struct msg msg = { .kind = MSG_finished };
+
+        msg.u.finished = (struct msg_finished){ .window = 4, .ends = &end, .n_ends = 1 };
+        scene_say_worker(s, grant->worker, &msg);
 }
 
 /* A job of n tasks; fields of `spec` beside the array are the caller's. */
@@ -266,8 +302,37 @@ static void a_reservation_ends_with_its_job_or_its_worker(void)
         scene_free(s);
 }
 
+/* Its end was not committed when the coordinator was killed; the room had been given to another task at once. */
+static void what_a_restart_brings_back_to_life_counts_until_it_ends_again(void)
+{
+        static const struct offer offer = { .slots = 4, .gpus = 1 };
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        struct scene_grant held[2];
+        uint64_t job;
+
+        spec.gpus = 1;
+        spec.has_gpus = true;
+        job = submit_n(s, ALICE, 3, spec);
+        come(s, 0, &offer);
+        CU_ASSERT_EQUAL_FATAL(s->n_grants, 1);
+        held[0] = s->grants[0];
+        say_end(s, &held[0]);
+        CU_ASSERT_EQUAL_FATAL(s->n_grants, 2);
+        held[1] = s->grants[1];
+        scene_restart(s);
+        come_holding(s, 0, &offer, held, 2);
+        CU_ASSERT_EQUAL(s->n_grants, 0);
+        scene_end(s, &held[0], END_STATUS_SUCCEEDED, 0);
+        CU_ASSERT_EQUAL(s->n_grants, 0);
+        scene_end(s, &held[1], END_STATUS_SUCCEEDED, 0);
+        CU_ASSERT_EQUAL(granted(s, job), 1);
+        scene_free(s);
+}
+
 UNIT_MAIN("core_place", TEST(memory_gpus_and_other_resources_are_never_given_twice),
           TEST(labels_are_asked_for_and_avoided), TEST(what_nobody_could_run_is_said_with_numbers),
           TEST(narrow_tasks_never_starve_a_wide_one), TEST(one_worker_drains_for_it_the_others_go_on),
           TEST(what_is_over_in_time_fills_the_gap_and_nothing_else_does),
-          TEST(a_reservation_ends_with_its_job_or_its_worker))
+          TEST(a_reservation_ends_with_its_job_or_its_worker),
+          TEST(what_a_restart_brings_back_to_life_counts_until_it_ends_again))
