@@ -181,6 +181,8 @@ static void revive(struct core *core, struct job *job)
         if (job->phase == JOB_LOADING) {
                 settle_home(core, job);
                 submit_resume_upload(core, job, job->chunks_asked);
+                if (job->ending != 0) /* what it waits for had failed when it was submitted */
+                        sweep_job(core, job, job->ending, job->ending_reason);
                 return;
         }
         if (not_final != job->tasks - job_final(job)) {

@@ -174,6 +174,29 @@ static void an_upload_is_acknowledged_chunk_by_chunk_and_lives_with_the_last(voi
         scene_free(s);
 }
 
+static void an_upload_for_what_failed_is_aborted_though_a_restart_comes_between(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        struct rec_after after = { .when = AFTER_WHEN_OK, .has_when = true, .has_job = true };
+
+        after.job = scene_array(s, ALICE, 1);
+        scene_cancel(s, ALICE, after.job, 0, 0);
+        spec.after = &after;
+        spec.n_after = 1;
+        spec.entries = 3;
+        spec.entries_per_chunk = 2;
+        spec.has_entries = spec.has_entries_per_chunk = true;
+        scene_submit_key(s, ALICE, "up", &spec);
+        scene_restart(s);
+        put(s, "up", 0, chunk0, 10);
+        put(s, "up", 1, chunk1, 5);
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        CU_ASSERT_EQUAL(scene_job_status(s, s->last[ALICE]->u.submitted.jobs[0].job), TASK_STATUS_ABORTED);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 0);
+        scene_free(s);
+}
+
 static void a_chunk_that_is_not_what_was_announced_is_refused(void)
 {
         struct scene *s = scene_new();
@@ -392,6 +415,7 @@ UNIT_MAIN("core_submit", TEST(an_id_is_told_only_when_the_job_is_durable),
           TEST(a_resend_waits_for_the_first_ones_claim), TEST(keys_of_two_people_never_meet),
           TEST(who_may_not_submit_is_told_so_and_it_is_an_event),
           TEST(an_upload_is_acknowledged_chunk_by_chunk_and_lives_with_the_last),
+          TEST(an_upload_for_what_failed_is_aborted_though_a_restart_comes_between),
           TEST(a_chunk_that_is_not_what_was_announced_is_refused), TEST(an_upload_that_stops_is_dropped),
           TEST(bad_descriptions_are_refused_and_nothing_is_written),
           TEST(too_many_unfinished_jobs_are_refused_for_now),
