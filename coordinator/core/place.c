@@ -88,8 +88,8 @@ static void leave_kind(struct core *core, struct worker *worker)
 
         if (!kind)
                 return;
+        reserve_forget_worker(core, worker); /* it may be hungry again after that */
         set_hunger(core, worker, FULL);
-        reserve_forget_worker(core, worker);
         worker->kind = NULL;
         count_idle(core, worker);
         kind->n--;

@@ -302,6 +302,31 @@ static void a_reservation_ends_with_its_job_or_its_worker(void)
         scene_free(s);
 }
 
+static void a_reserved_worker_that_is_cut_off_gets_nothing_more(void)
+{
+        struct scene *s = scene_new();
+        struct event lost = { .kind = EVENT_SESSION_LOST, .u.session.n = 100 };
+        uint64_t narrow, job;
+        size_t n;
+
+        come(s, 0, &(struct offer){ .slots = 4 });
+        narrow = submit_n(s, ALICE, 1, scene_spec());
+        job = submit_n(s, BOB, 1, wide(4));
+        CU_ASSERT_EQUAL(granted(s, narrow), 1);
+        scene_pass_ms(s, RESERVE_AFTER_US / 1000 + 1);
+        submit_n(s, ALICE, 2, scene_spec()); /* looks again */
+        CU_ASSERT_EQUAL_FATAL(s->core->n_reservations, 1);
+        n = s->n_grants;
+        scene_step(s, &lost);
+        scene_commit(s);
+        CU_ASSERT_EQUAL(s->core->n_reservations, 0);
+        CU_ASSERT_EQUAL(s->core->idle_slots, 0);
+        CU_ASSERT_PTR_NULL(s->core->hungry_kinds[IDLE]);
+        CU_ASSERT_EQUAL(s->n_grants, n);
+        CU_ASSERT_EQUAL(granted(s, job), 0);
+        scene_free(s);
+}
+
 /* Its end was not committed when the coordinator was killed; the room had been given to another task at once. */
 static void what_a_restart_brings_back_to_life_counts_until_it_ends_again(void)
 {
@@ -335,4 +360,5 @@ UNIT_MAIN("core_place", TEST(memory_gpus_and_other_resources_are_never_given_twi
           TEST(narrow_tasks_never_starve_a_wide_one), TEST(one_worker_drains_for_it_the_others_go_on),
           TEST(what_is_over_in_time_fills_the_gap_and_nothing_else_does),
           TEST(a_reservation_ends_with_its_job_or_its_worker),
+          TEST(a_reserved_worker_that_is_cut_off_gets_nothing_more),
           TEST(what_a_restart_brings_back_to_life_counts_until_it_ends_again))
