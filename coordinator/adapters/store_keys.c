@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include <uthash.h>
+
 #include "base/xalloc.h"
 
 struct slot {

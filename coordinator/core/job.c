@@ -239,7 +239,7 @@ void job_free(struct core *core, struct job *job)
         deps_forget(core, job);
         backoff_forget_job(core, job);
         when_forget(core, job);
-        graph_free(job);
+        graph_free(core, job);
         watch_forget_job(core, job);
         entries_forget(core, job);
         LL_FOREACH_SAFE (job->acks, ack, next_ack)
@@ -474,7 +474,7 @@ void job_flush(struct core *core)
         while ((job = core->dirty)) {
                 core->dirty = job->dirty_next;
                 job->dirty = false;
-                if (job->ends_since_low > 4096 + 4 * job->granted || job->phase == JOB_ENDED) {
+                if (job->ends_since_low > 4096 || job->phase == JOB_ENDED) {
                         job->low = lowest_open(job);
                         job->ends_since_low = 0;
                 }

@@ -5,9 +5,9 @@
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
 
+#include <uthash.h>
 #include <utlist.h>
 
-#include "base/hash.h"
 #include "core/access.h"
 #include "core/core.h"
 #include "core/heap.h"
@@ -57,7 +57,6 @@ struct queue {
 
 /* One grant to one worker: neighbouring tasks of one job under one (epoch, attempt, nonce). */
 struct lease {
-        UT_hash_handle hh; /* by nonce; beside it, so that a search reads one line of cache */
         uint64_t nonce;
         uint64_t epoch;
         struct job *job;
@@ -73,6 +72,7 @@ struct lease {
         struct entry_texts *texts; /* entries of its tasks, until they are told */
         struct session_id told_in; /* the connection on which it was granted or named */
         struct spans *kept; /* while its worker says ready: what he still holds of it */
+        UT_hash_handle hh; /* by nonce */
         struct lease *job_prev, *job_next, *worker_prev, *worker_next;
         uint64_t bits[]; /* three sets of (n + 63) / 64 words: out, started, cancelled */
 };
@@ -235,6 +235,7 @@ struct job {
         bool waits_namesake;
         struct dependency *dependants;
         struct graph *graph; /* its tasks depend on each other; NULL: they do not */
+        struct job *due_next, *due_prev; /* in core.graphs_due */
         struct watch *watches;
 
         bool wants_rows; /* in the line for rows */
@@ -265,7 +266,6 @@ struct spec_known { /* this worker's session has this job's description */
 enum hunger { FULL, WANTS_MORE, IDLE, HUNGER_COUNT };
 
 struct worker {
-        UT_hash_handle hh; /* by id; beside it, as in a lease */
         uint32_t id;
         struct session_id session; /* 0: none */
         enum worker_state state;
@@ -299,6 +299,7 @@ struct worker {
         uint64_t asked_job, asked_event; /* of the last take-back: abort.c */
         bool stuck; /* its waiting tasks go to others: it gets nothing ahead until it has ended something */
         int64_t shared_us; /* mono; of the last take-back for somebody idle: share.c */
+        UT_hash_handle hh; /* by id */
         UT_hash_handle hh_session;
 };
 
@@ -352,6 +353,7 @@ struct core {
         struct heap backoffs; /* by due_us */
         struct heap ats; /* jobs that are too early, by at_us */
         struct heap start_bys; /* jobs by late_mono_us */
+        struct job *graphs_due; /* tasks of theirs ended in this step */
         struct job_set *sets; /* being loaded, by owner and name */
         struct heap sets_by_time; /* the same by until_us */
         struct job *rows_line; /* jobs that want rows, in turn */
