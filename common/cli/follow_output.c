@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include <uthash.h>
+
 #include "base/xalloc.h"
 #include "cli/listing.h"
 

@@ -3,7 +3,8 @@
 #ifndef CORE_WTASK_H
 #define CORE_WTASK_H
 
-#include "base/hash.h"
+#include <uthash.h>
+
 #include "proto/msg.h"
 
 struct wjob {

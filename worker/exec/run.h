@@ -11,7 +11,8 @@
 #ifndef EXEC_RUN_H
 #define EXEC_RUN_H
 
-#include "base/hash.h"
+#include <uthash.h>
+
 #include "base/xalloc.h"
 #include "exec/exec.h"
 #include "exec/group.h"
