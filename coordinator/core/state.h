@@ -358,6 +358,7 @@ struct core {
         struct heap sets_by_time; /* the same by until_us */
         struct job *rows_line; /* jobs that want rows, in turn */
         bool rows_out; /* a batch of rows is on its way */
+        int64_t submitted_us; /* mono; of the last submission: rows_next */
         struct job *dirty;
         struct entry_chunk *entries_lru;
         size_t entries_bytes;

@@ -35,6 +35,8 @@ struct scene_grant { /* as a worker was told */
 struct scene {
         struct core *core;
         int64_t mono_us, wall_us;
+        int64_t batch_us; /* how long a commit takes */
+        uint64_t rows_most; /* made by one operation */
         uint64_t random, epoch, next_id;
         struct store_op *ops; /* of the open batch, with their order */
         struct fact facts[4096];
@@ -283,6 +285,7 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
         } else if (op->kind == STORE_JOB_COUNTS) {
                 scene_job(s, op->u.counts.job.n)->state = op->u.counts;
         } else if (op->kind == STORE_TASKS_NEW) {
+                s->rows_most = MAX(s->rows_most, op->u.tasks_new.n);
                 scene_new_rows(s, &op->u.tasks_new);
         } else if (op->kind == STORE_TASK_STATE || op->kind == STORE_TASK_END) {
                 scene_task_rows(s, op);
@@ -428,6 +431,8 @@ static inline void scene_commit_one(struct scene *s)
 
         core_flush(s->core, &effects);
         scene_carry_out(s, &effects);
+        s->mono_us += s->batch_us;
+        s->wall_us += s->batch_us;
         ops = STEAL(s->ops);
         n_facts = s->n_facts;
         memcpy(facts, s->facts, n_facts * sizeof(*facts));
