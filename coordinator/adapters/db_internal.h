@@ -3,8 +3,8 @@
 #define ADAPTERS_DB_INTERNAL_H
 
 #include <mysql.h>
-#include <uthash.h>
 
+#include "base/hash.h"
 #include "adapters/db.h"
 
 #define DB_PARAMS_MAX 128 /* question marks of one statement: a name may stand several times */

@@ -19,11 +19,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "adapters/router_internal.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/xalloc.h"
 #include "proto/msg.h"
 

@@ -2,10 +2,10 @@
 #ifndef ADAPTERS_ROUTER_INTERNAL_H
 #define ADAPTERS_ROUTER_INTERNAL_H
 
+#include "base/hash.h"
 #include "adapters/router.h"
 
 #include <czmq.h>
-#include <uthash.h>
 
 struct pending {
         struct pending *prev, *next;

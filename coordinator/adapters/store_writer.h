@@ -3,12 +3,11 @@
 #ifndef ADAPTERS_STORE_WRITER_H
 #define ADAPTERS_STORE_WRITER_H
 
+#include "base/hash.h"
 #include "adapters/db.h"
 #include "adapters/store_keys.h"
 #include "core/store_op.h"
 #include "crypt/envelope.h"
-
-#include <uthash.h>
 
 enum store_rows {
 #define STORE_ROWS(name, statement, spec, each) ROWS_##name,

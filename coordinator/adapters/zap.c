@@ -17,9 +17,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/xalloc.h"
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"

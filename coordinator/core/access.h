@@ -3,15 +3,14 @@
 #ifndef CORE_ACCESS_H
 #define CORE_ACCESS_H
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "core/event.h"
 
 struct person {
+        UT_hash_handle hh; /* by number */
         struct store_principal row;
         uint32_t *roles; /* numbers */
         size_t n_roles, cap_roles;
-        UT_hash_handle hh; /* by number */
         UT_hash_handle hh_name;
 };
 struct key {

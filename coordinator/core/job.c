@@ -474,7 +474,7 @@ void job_flush(struct core *core)
         while ((job = core->dirty)) {
                 core->dirty = job->dirty_next;
                 job->dirty = false;
-                if (job->ends_since_low > 4096 || job->phase == JOB_ENDED) {
+                if (job->ends_since_low > 4096 + 4 * job->granted || job->phase == JOB_ENDED) {
                         job->low = lowest_open(job);
                         job->ends_since_low = 0;
                 }

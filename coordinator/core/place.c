@@ -145,6 +145,8 @@ static bool spec_is_known(const struct core *core, const struct worker *worker, 
         struct spec_known *known;
         struct spec_known key = { .key = { .job = job->id.n, .worker = worker->id } };
 
+        if (worker->known && worker->known->job == job) /* the newest: most often the one that is meant */
+                return true;
         HASH_FIND(hh, core->known, &key.key, sizeof(key.key), known);
         return known != NULL;
 }
@@ -159,7 +161,7 @@ static void spec_now_known(struct core *core, struct worker *worker, struct job 
         known->worker = worker;
         HASH_ADD(hh, core->known, key, sizeof(known->key), known);
         DL_APPEND(job->known, known);
-        DL_APPEND2(worker->known, known, prev_of_worker, next_of_worker);
+        DL_PREPEND2(worker->known, known, prev_of_worker, next_of_worker);
 }
 
 static void forget_known(struct core *core, struct spec_known *known)

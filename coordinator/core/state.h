@@ -5,9 +5,9 @@
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
 
-#include <uthash.h>
 #include <utlist.h>
 
+#include "base/hash.h"
 #include "core/access.h"
 #include "core/core.h"
 #include "core/heap.h"
@@ -57,6 +57,7 @@ struct queue {
 
 /* One grant to one worker: neighbouring tasks of one job under one (epoch, attempt, nonce). */
 struct lease {
+        UT_hash_handle hh; /* by nonce; beside it, so that a search reads one line of cache */
         uint64_t nonce;
         uint64_t epoch;
         struct job *job;
@@ -72,7 +73,6 @@ struct lease {
         struct entry_texts *texts; /* entries of its tasks, until they are told */
         struct session_id told_in; /* the connection on which it was granted or named */
         struct spans *kept; /* while its worker says ready: what he still holds of it */
-        UT_hash_handle hh; /* by nonce */
         struct lease *job_prev, *job_next, *worker_prev, *worker_next;
         uint64_t bits[]; /* three sets of (n + 63) / 64 words: out, started, cancelled */
 };
@@ -266,6 +266,7 @@ struct spec_known { /* this worker's session has this job's description */
 enum hunger { FULL, WANTS_MORE, IDLE, HUNGER_COUNT };
 
 struct worker {
+        UT_hash_handle hh; /* by id; beside it, as in a lease */
         uint32_t id;
         struct session_id session; /* 0: none */
         enum worker_state state;
@@ -299,7 +300,6 @@ struct worker {
         uint64_t asked_job, asked_event; /* of the last take-back: abort.c */
         bool stuck; /* its waiting tasks go to others: it gets nothing ahead until it has ended something */
         int64_t shared_us; /* mono; of the last take-back for somebody idle: share.c */
-        UT_hash_handle hh; /* by id */
         UT_hash_handle hh_session;
 };
 

@@ -3,10 +3,10 @@
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "core/core.h"
 #include "core/indexes.h"
 

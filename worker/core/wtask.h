@@ -3,8 +3,7 @@
 #ifndef CORE_WTASK_H
 #define CORE_WTASK_H
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "proto/msg.h"
 
 struct wjob {

@@ -11,8 +11,7 @@
 #ifndef EXEC_RUN_H
 #define EXEC_RUN_H
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "base/xalloc.h"
 #include "exec/exec.h"
 #include "exec/group.h"
