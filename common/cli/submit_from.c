@@ -471,7 +471,7 @@ static int wait_for(const struct from *from)
                 .logs = opts_flag(from->opts, "watch") ? &logs : NULL,
                 .progress = opts_flag(from->opts, "progress"),
                 .exit_code = opts_flag(from->opts, "exit-code"),
-                .timeout_ms = opts_number(from->opts, "timeout", 0),
+                .timeout_ms = opts_number(from->opts, "timeout", -1),
         };
         CLEANUP_TARGETS struct targets targets = { 0 };
         struct err err = { 0 };
