@@ -43,17 +43,18 @@ void news_forget_session(struct core *core, struct session_id session)
                 news_free(core, news);
 }
 
-static void tell(struct core *core, struct news *news)
+static void tell(struct core *core, struct news *news, bool on_commit)
 {
         struct msg msg = { .kind = MSG_event, .re = news->re };
 
         news->due = false;
         news->told_us = core->mono_us;
         msg.u.event.events = msg.u.event.has_events = true;
-        effects_send(core->out, news->session, &msg, false);
+        effects_send(core->out, news->session, &msg, on_commit);
 }
 
-/* One a session: a new one takes the place of the old one. The first note comes at once: look what there is. */
+/* One a session: a new one takes the place of the old one. The first note says: look what there is. Events that were
+ * recorded before it and are not committed yet wake nobody, so it waits for them. */
 void news_on_watch(struct core *core, const struct asker *asker, const struct msg_watch *ask)
 {
         struct news *news = find(core, asker->session);
@@ -82,7 +83,7 @@ void news_on_watch(struct core *core, const struct asker *asker, const struct ms
         news->re = asker->re;
         news->who = asker->who;
         news->key = asker->key;
-        tell(core, news);
+        tell(core, news, true);
 }
 
 void news_committed(struct core *core, struct principal_id owner)
@@ -94,7 +95,7 @@ void news_committed(struct core *core, struct principal_id owner)
                         continue;
                 news->due = true;
                 if (core->mono_us - news->told_us >= NEWS_EVERY_US)
-                        tell(core, news);
+                        tell(core, news, false);
         }
 }
 
@@ -128,7 +129,7 @@ void news_tick(struct core *core)
         check_rights(core);
         DL_FOREACH (core->news, news) {
                 if (news->due && core->mono_us - news->told_us >= NEWS_EVERY_US)
-                        tell(core, news);
+                        tell(core, news, false);
         }
 }
 
