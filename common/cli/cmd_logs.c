@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/follow.h"
+#include "cli/follow_output.h"
 
 static const struct opt options[] = {
         { .name = "follow", .letter = 'f', .group = "What", .help = "go on until the jobs have ended" },
@@ -48,30 +49,25 @@ static const struct opt_program program = {
         .common = cli_common_options,
 };
 
-static int print_target(struct cli *cli, const struct logs *logs, const struct target *target,
-                        struct err *err)
+/* In the order of the selection. */
+static int print_all(struct cli *cli, const struct logs *logs, const struct targets *targets, struct err *err)
 {
-        CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_TASKS);
-        uint64_t seen = 0;
-        int more;
+        struct follow_output *output = follow_output_new(cli, logs, NULL, err);
+        int rc = output ? 0 : -1;
 
-        listing.request.u.list.job = target->job;
-        listing.request.u.list.has_job = true;
-        listing.request.u.list.ranges = (struct range *)target->ranges;
-        listing.request.u.list.n_ranges = target->n_ranges;
-        while ((more = listing_next(&listing, err)) > 0) {
-                struct logs_task task = { .job = target->job };
+        for (size_t i = 0; rc == 0 && i < targets->n; i++) {
+                const struct target *target = &targets->list[i];
+                const struct follow_part part = { .job = target->job,
+                                                  .ranges = (struct range *)target->ranges,
+                                                  .n_ranges = target->n_ranges };
 
-                seen++;
-                if (listing_u64(&listing, "task_index", &task.index, err) < 0 ||
-                    logs_pull(logs, &task, err) < 0)
-                        return -1;
-                if (task.in_line)
-                        (void)!fputc('\n', stdout);
+                rc = follow_output_whole(output, &part, err);
+                follow_output_forget(output, target->job);
         }
-        if (more == 0 && !seen)
-                return err_set(err, ERR_NOT_FOUND, "no such task in job %" PRIu64, target->job);
-        return more;
+        if (rc == 0)
+                rc = follow_output_end(output, err);
+        follow_output_free(output);
+        return rc;
 }
 
 static int follow(struct cli *cli, const struct logs *logs, const struct targets *targets)
@@ -119,10 +115,7 @@ static int run(struct cli *cli)
                 return cli_fail(cli, &err);
         if (opts_flag(cli->opts, "follow"))
                 return follow(cli, &logs, &picked.targets);
-        for (size_t i = 0; i < picked.targets.n; i++)
-                if (print_target(cli, &logs, &picked.targets.list[i], &err) < 0)
-                        return cli_fail(cli, &err);
-        return cli_flush(cli, 0);
+        return print_all(cli, &logs, &picked.targets, &err) < 0 ? cli_fail(cli, &err) : cli_flush(cli, 0);
 }
 
 const struct command command_logs = { "logs", &program, run };

@@ -1,4 +1,4 @@
-/* Waiting for jobs: a subscription for each, which outlives restarts of the coordinator. */
+/* Waiting for jobs: one subscription for all of them, which outlives restarts of the coordinator. */
 #ifndef CLI_FOLLOW_H
 #define CLI_FOLLOW_H
 
@@ -10,7 +10,7 @@ struct follow {
         const struct logs *logs; /* print output as it comes, with a connection of its own; NULL: do not */
         bool progress; /* counts on stderr */
         bool exit_code; /* ret_code is the largest exit code of the tasks */
-        int64_t timeout_ms; /* -1: for ever; 0: look once at each target, RETRY_LATER if one has not ended */
+        int64_t timeout_ms; /* -1: for ever; 0: look once, RETRY_LATER if one has not ended */
 };
 
 /* Wait until all targets are final. *ret_code: 0 if every task succeeded, else 1, or the largest exit code.

@@ -166,6 +166,7 @@ static int pull_once(const struct logs *logs, struct logs_task *task, struct buf
         }
         if (msg->kind != MSG_end)
                 return err_set(err, ERR_INTERNAL, "the coordinator answered logs with %s", msg_op(msg->kind));
+        task->attempts = msg->u.end.attempts;
         *ret_again = chunks >= ASK_CHUNKS;
         if (msg->u.end.has_next && msg->u.end.next > task->next)
                 task->next = msg->u.end.next;

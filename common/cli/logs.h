@@ -18,6 +18,7 @@ struct logs {
 struct logs_task { /* how far one task's output was printed; starts with job and index */
         uint64_t job, index;
         uint64_t attempt; /* that `next` belongs to; 0: not known yet */
+        uint64_t attempts; /* how many it has had, as far as is known */
         uint64_t next; /* seq of the first chunk that was not printed */
         bool final; /* there will be no more */
         bool in_line; /* the last line printed has not ended */

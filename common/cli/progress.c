@@ -1,4 +1,4 @@
-/* Progress of a job on stderr. */
+/* Progress of jobs on stderr. */
 #include "cli/progress.h"
 
 #include <inttypes.h>
@@ -10,9 +10,10 @@
 #define BAR_COLUMNS 30
 #define PLAIN_EVERY_US (1 * US_PER_S) /* a log file is not filled by it */
 
-void progress_init(struct progress *progress, const struct cli *cli)
+void progress_init(struct progress *progress, const struct cli *cli, uint64_t job, uint64_t jobs)
 {
-        *progress = (struct progress){ .cli = cli, .redraw = isatty(STDERR_FILENO) };
+        *progress =
+                (struct progress){ .cli = cli, .job = job, .jobs = jobs, .redraw = isatty(STDERR_FILENO) };
 }
 
 static void add_count(struct buf *line, uint64_t n, const char *what)
@@ -31,8 +32,9 @@ static void add_bar(struct buf *line, uint64_t ended, uint64_t tasks)
         buf_add_str(line, "] ");
 }
 
-void progress_show(struct progress *progress, uint64_t job, const struct rec_job_counts *counts, bool last)
+void progress_show(struct progress *progress, const struct rec_job_counts *counts, uint64_t over)
 {
+        bool last = over == progress->jobs;
         uint64_t ended = counts->succeeded + counts->failed + counts->cancelled + counts->aborted;
         int64_t now_us = clock_mono_us();
         CLEANUP_BUF struct buf line = { 0 };
@@ -44,7 +46,10 @@ void progress_show(struct progress *progress, uint64_t job, const struct rec_job
         progress->last_ended = ended;
         if (progress->redraw)
                 buf_add_str(&line, "\r\033[K");
-        buf_addf(&line, "job %" PRIu64 ": ", job);
+        if (progress->job)
+                buf_addf(&line, "job %" PRIu64 ": ", progress->job);
+        else
+                buf_addf(&line, "%" PRIu64 " of %" PRIu64 " jobs over, tasks: ", over, progress->jobs);
         if (progress->redraw)
                 add_bar(&line, ended, counts->tasks);
         buf_addf(&line, "%" PRIu64 " of %" PRIu64 " done", ended, counts->tasks);

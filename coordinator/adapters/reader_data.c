@@ -1,5 +1,4 @@
-/* Recorded bytes: files, inputs, entries. And two questions about a whole job: a watch on one that is no
- * longer in memory, and what a retry has to know. */
+/* Recorded bytes: files, inputs, entries. And what a retry has to know of a job. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,54 +199,7 @@ int reader_get(struct reader_hand *hand, const struct read_request *read, struct
         return more;
 }
 
-/* ------------------------------------------------------------------ whole jobs */
-int reader_watch(struct reader_hand *hand, const struct read_request *read, struct err *err)
-{
-        CLEANUP_DB_ARGS struct db_args args = { 0 };
-        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
-        struct msg answer = { .kind = MSG_event };
-        struct rec_job_counts counts;
-        int more;
-
-        db_args_init(&args, "who:u job:u");
-        db_put_u64(&args, read->who.n);
-        db_put_u64(&args, read->msg->u.watch.job);
-        if (db_read(hand->db, "watch_state", &args, &rows, err) < 0)
-                return -1;
-        more = db_next(&rows, err);
-        if (more <= 0)
-                return more < 0 ? -1 : reader_not_found(err);
-        counts = (struct rec_job_counts){
-                .tasks = db_u64(&rows, 1),
-                .has_tasks = true,
-                .held = db_u64(&rows, 2),
-                .has_held = true,
-                .waiting = db_u64(&rows, 3),
-                .has_waiting = true,
-                .queued = db_u64(&rows, 4),
-                .has_queued = true,
-                .running = db_u64(&rows, 5),
-                .has_running = true,
-                .succeeded = db_u64(&rows, 6),
-                .has_succeeded = true,
-                .failed = db_u64(&rows, 7),
-                .has_failed = true,
-                .cancelled = db_u64(&rows, 8),
-                .has_cancelled = true,
-                .aborted = db_u64(&rows, 9),
-                .has_aborted = true,
-        };
-        answer.u.event = (struct msg_event){ .job = read->msg->u.watch.job,
-                                             .has_job = true,
-                                             .status = (enum task_status)db_u64(&rows, 0),
-                                             .has_status = true,
-                                             .counts = &counts,
-                                             .done = db_u64(&rows, 10),
-                                             .has_done = db_u64(&rows, 10) };
-        reader_emit(hand, read, &answer, NULL, 0);
-        return 0;
-}
-
+/* ------------------------------------------------------------------ rounds */
 struct round_rows {
         struct job_round *round;
         size_t cap;

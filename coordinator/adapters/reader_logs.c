@@ -1,71 +1,86 @@
-/* Recorded output: of one task, or what is new of many. */
+/* Recorded output: of one task, or what is new of many. However many tasks are asked for, it is two statements: how far they
+ * are, then their chunks; in this order, so that what is said to be complete has all its chunks among them. */
+#include <inttypes.h>
+#include <stdlib.h>
+
 #include "adapters/reader_internal.h"
+#include "base/xalloc.h"
 
 #define LOGS_CHUNKS 8 /* when the request does not say */
 #define TAIL_CHUNKS 64 /* the same for many tasks: with 64 KiB each, a quarter of what may wait for a peer */
 
-struct wanted {
+struct logs { /* where the output of one task stands */
         uint64_t job, index;
-        uint64_t attempt; /* 0: the newest */
-        uint64_t stream; /* 0: both */
-        uint64_t from; /* seq */
-        uint64_t from_attempt; /* that `from` counts in; 0: whichever it is */
-};
-
-struct logs { /* where the wanted output stands */
-        struct wanted wanted;
-        uint64_t attempt;
+        uint64_t from_attempt; /* that `next` counts in at first; 0: whichever it is */
+        uint64_t attempt; /* that is read; 0: none has begun */
+        uint64_t attempts; /* the newest */
         uint32_t owner;
-        bool found; /* false: its row is still to be made */
+        bool known; /* the job is there and may be seen */
         bool ended; /* it cannot grow any more */
         struct data_key key;
         uint64_t next; /* seq */
-        uint64_t n; /* chunks sent */
+        uint64_t end; /* its chunks have numbers below this */
 };
 
-static int row_to_come(struct reader_hand *hand, const struct read_request *read, uint64_t job,
-                       uint64_t *ret_n, struct err *err)
-{
-        CLEANUP_DB_ARGS struct db_args args = { 0 };
+struct logs_ask {
+        struct logs *list;
+        size_t n;
+        uint64_t attempt; /* of each; 0: the newest */
+        uint64_t stream; /* 0: both */
+        uint64_t most; /* chunks in all */
+};
 
-        db_args_init(&args, "who:u job:u");
-        db_put_u64(&args, read->who.n);
-        db_put_u64(&args, job);
-        return db_number(hand->db, "logs_row_to_come", &args, ret_n, err);
+static int set_state(struct reader_hand *hand, struct logs *logs, uint64_t attempt,
+                     const struct db_rows *rows, struct err *err)
+{
+        bool has_row = db_u64(rows, 1), to_come = db_u64(rows, 2);
+        size_t n;
+        const char *wrapped = db_bytes(rows, 5, &n);
+
+        if (!has_row && !to_come)
+                return reader_not_found(err);
+        logs->known = true;
+        if (!has_row)
+                return 0;
+        logs->attempts = db_u64(rows, 3);
+        logs->attempt = attempt ? attempt : logs->attempts;
+        if (logs->from_attempt && logs->from_attempt != logs->attempt)
+                logs->next = 0;
+        logs->owner = (uint32_t)db_u64(rows, 4);
+        logs->ended = db_u64(rows, 6);
+        logs->end = db_u64(rows, 7);
+        return store_keys_unwrap(hand->keys, logs->job, wrapped, n, &logs->key, err);
 }
 
-static int find_logs(struct reader_hand *hand, const struct read_request *read, struct logs *logs,
-                     struct err *err)
+static int read_states(struct reader_hand *hand, const struct read_request *read, struct logs_ask *ask,
+                       struct err *err)
 {
-        const struct wanted *wanted = &logs->wanted;
         CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_DB_ROWS struct db_rows rows = { 0 };
-        uint64_t to_come = 0;
-        size_t n;
-        const char *wrapped;
+        CLEANUP_BUF struct buf json = { 0 };
         int more;
 
-        db_args_init(&args, "who:u job:u index:u attempt:u");
+        for (size_t i = 0; i < ask->n; i++)
+                buf_addf(&json, "%c[%" PRIu64 ",%" PRIu64 "]", i ? ',' : '[', ask->list[i].job,
+                         ask->list[i].index);
+        buf_add_char(&json, ']');
+        db_args_init(&args, "* who:u places:s attempt:u");
         db_put_u64(&args, read->who.n);
-        db_put_u64(&args, wanted->job);
-        db_put_u64(&args, wanted->index);
-        db_put_u64(&args, wanted->attempt);
-        if (db_read(hand->db, "logs_state", &args, &rows, err) < 0 || db_keep(&rows, err) < 0)
+        db_put_str(&args, json.bytes);
+        db_put_u64(&args, ask->attempt);
+        if (db_read(hand->db, "logs_states", &args, &rows, err) < 0)
                 return -1;
-        more = db_next(&rows, err);
-        if (more < 0 || (more == 0 && row_to_come(hand, read, wanted->job, &to_come, err) < 0))
-                return -1;
-        logs->next = wanted->from;
-        if (more == 0)
-                return to_come ? 0 : reader_not_found(err);
-        logs->found = true;
-        logs->attempt = wanted->attempt ? wanted->attempt : db_u64(&rows, 0);
-        if (wanted->from_attempt && wanted->from_attempt != logs->attempt)
-                logs->next = 0;
-        logs->owner = (uint32_t)db_u64(&rows, 1);
-        logs->ended = db_u64(&rows, 3);
-        wrapped = db_bytes(&rows, 2, &n);
-        return store_keys_unwrap(hand->keys, wanted->job, wrapped, n, &logs->key, err);
+        while ((more = db_next(&rows, err)) > 0) {
+                size_t at = db_u64(&rows, 0) - 1;
+
+                BUG_ON(at >= ask->n);
+                if (set_state(hand, &ask->list[at], ask->attempt, &rows, err) < 0)
+                        return -1;
+        }
+        for (size_t i = 0; more == 0 && i < ask->n; i++)
+                if (!ask->list[i].known)
+                        return reader_not_found(err);
+        return more;
 }
 
 static int emit_output(struct reader_hand *hand, const struct read_request *read, const struct logs *logs,
@@ -75,14 +90,14 @@ static int emit_output(struct reader_hand *hand, const struct read_request *read
         struct msg answer = { .kind = MSG_chunk };
         struct seal_place place = { .kind = SEAL_OUTPUT,
                                     .owner = logs->owner,
-                                    .job = logs->wanted.job,
-                                    .index = logs->wanted.index,
+                                    .job = logs->job,
+                                    .index = logs->index,
                                     .attempt = (uint32_t)logs->attempt,
-                                    .part = (uint32_t)db_u64(rows, 1),
-                                    .seq = db_u64(rows, 0),
-                                    .final = db_u64(rows, 2) };
+                                    .part = (uint32_t)db_u64(rows, 2),
+                                    .seq = db_u64(rows, 1),
+                                    .final = db_u64(rows, 3) };
         size_t n;
-        const char *envelope = db_bytes(rows, 3, &n);
+        const char *envelope = db_bytes(rows, 4, &n);
 
         if (unseal(hand->sealer, &logs->key, &place, envelope, n, &plain, err) < 0)
                 return -1;
@@ -102,95 +117,143 @@ static int emit_output(struct reader_hand *hand, const struct read_request *read
         return 0;
 }
 
-/* At most `most` chunks from where it stands. */
-static int emit_chunks(struct reader_hand *hand, const struct read_request *read, struct logs *logs,
-                       uint64_t most, struct err *err)
+static void emit_end(struct reader_hand *hand, const struct read_request *read, const struct logs *logs,
+                     bool all)
 {
-        CLEANUP_DB_ARGS struct db_args args = { 0 };
-        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
-        int more = 0;
+        bool is_tail = read->msg->kind == MSG_tail;
+        struct msg answer = { .kind = MSG_end };
 
-        if (!logs->found || most == 0)
-                return 0;
-        db_args_init(&args, "job:u index:u attempt:u seq:u stream:u rows:u");
-        db_put_u64(&args, logs->wanted.job);
-        db_put_u64(&args, logs->wanted.index);
-        db_put_u64(&args, logs->attempt);
-        db_put_u64(&args, logs->next);
-        db_put_u64(&args, logs->wanted.stream);
-        db_put_u64(&args, most);
-        if (db_read(hand->db, "logs_chunks", &args, &rows, err) < 0)
-                return -1;
-        while ((more = db_next(&rows, err)) > 0) {
-                if (emit_output(hand, read, logs, &rows, err) < 0)
-                        return -1;
-                logs->next = db_u64(&rows, 0) + 1;
-                logs->n++;
-        }
-        return more;
+        answer.u.end = (struct msg_end){ .job = logs->job,
+                                         .has_job = is_tail,
+                                         .index = logs->index,
+                                         .has_index = is_tail,
+                                         .next = logs->next,
+                                         .has_next = true,
+                                         .more = !all,
+                                         .has_more = is_tail && !all,
+                                         .final = logs->ended && all,
+                                         .has_final = logs->ended && all,
+                                         .attempt = logs->attempt,
+                                         .has_attempt = logs->attempt > 0,
+                                         .attempts = logs->attempts,
+                                         .has_attempts = logs->attempts > 0 };
+        reader_emit(hand, read, &answer, NULL, 0);
 }
 
-static struct msg_end end_of(const struct logs *logs, bool all)
+static uint64_t pending(const struct logs *logs)
 {
-        return (struct msg_end){ .next = logs->next,
-                                 .has_next = true,
-                                 .final = logs->ended && all,
-                                 .has_final = logs->ended && all,
-                                 .attempt = logs->attempt,
-                                 .has_attempt = logs->attempt > 0 };
+        return logs->end > logs->next ? logs->end - logs->next : 0;
+}
+
+/* How many places have, together, not more chunks than are wanted; one at least. */
+static size_t places_that_fit(const struct logs_ask *ask)
+{
+        uint64_t chunks = 0;
+        size_t n = 0;
+
+        while (n < ask->n) {
+                chunks += pending(&ask->list[n]);
+                if (chunks > ask->most && chunks > pending(&ask->list[n]))
+                        break;
+                n++;
+        }
+        return n;
+}
+
+static int read_chunks(struct reader_hand *hand, const struct logs_ask *ask, size_t n, struct db_rows *rows,
+                       struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
+        CLEANUP_BUF struct buf json = { 0 };
+
+        for (size_t i = 0; i < n; i++)
+                buf_addf(&json, "%c[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", i ? ',' : '[',
+                         ask->list[i].job, ask->list[i].index, ask->list[i].attempt, ask->list[i].next);
+        buf_add_char(&json, ']');
+        db_args_init(&args, "places:s stream:u rows:u");
+        db_put_str(&args, json.bytes);
+        db_put_u64(&args, ask->stream);
+        db_put_u64(&args, ask->most + 1);
+        return db_read(hand->db, "logs_chunks", &args, rows, err);
+}
+
+/* Chunks come in the order of the places; each place ends where the next one begins. Places that do not fit are left alone:
+ * who asks asks for them again. */
+static int emit_all(struct reader_hand *hand, const struct read_request *read, struct logs_ask *ask,
+                    bool *ret_left, struct err *err)
+{
+        CLEANUP_DB_ROWS struct db_rows rows = { 0 };
+        uint64_t sent = 0;
+        size_t at = 0, n = places_that_fit(ask);
+        int more;
+
+        if (read_chunks(hand, ask, n, &rows, err) < 0)
+                return -1;
+        while ((more = db_next(&rows, err)) > 0) {
+                size_t place = db_u64(&rows, 0) - 1;
+
+                BUG_ON(place >= n || place < at);
+                for (; at < place; at++)
+                        emit_end(hand, read, &ask->list[at], true);
+                if (sent == ask->most)
+                        break;
+                if (emit_output(hand, read, &ask->list[at], &rows, err) < 0)
+                        return -1;
+                ask->list[at].next = db_u64(&rows, 1) + 1;
+                sent++;
+        }
+        if (more < 0)
+                return -1;
+        for (; at < n; at++)
+                emit_end(hand, read, &ask->list[at], more == 0);
+        *ret_left = n < ask->n;
+        return 0;
+}
+
+static int answer(struct reader_hand *hand, const struct read_request *read, struct logs_ask *ask,
+                  bool *ret_left, struct err *err)
+{
+        return read_states(hand, read, ask, err) < 0 ? -1 : emit_all(hand, read, ask, ret_left, err);
 }
 
 int reader_logs(struct reader_hand *hand, const struct read_request *read, struct err *err)
 {
-        const struct msg_logs *ask = &read->msg->u.logs;
-        struct logs logs = { .wanted = { .job = ask->job,
-                                         .index = ask->index,
-                                         .attempt = ask->has_attempt ? ask->attempt : 0,
-                                         .stream = ask->has_stream ? ask->stream : 0,
-                                         .from = ask->from } };
-        struct msg answer = { .kind = MSG_end };
-        uint64_t most = ask->has_max ? ask->max : LOGS_CHUNKS;
+        const struct msg_logs *msg = &read->msg->u.logs;
+        struct logs logs = { .job = msg->job, .index = msg->index, .next = msg->from };
+        struct logs_ask ask = { .list = &logs,
+                                .n = 1,
+                                .attempt = msg->has_attempt ? msg->attempt : 0,
+                                .stream = msg->has_stream ? msg->stream : 0,
+                                .most = msg->has_max ? msg->max : LOGS_CHUNKS };
+        bool left;
 
-        if (find_logs(hand, read, &logs, err) < 0 || emit_chunks(hand, read, &logs, most, err) < 0)
-                return -1;
-        answer.u.end = end_of(&logs, logs.n < most);
-        reader_emit(hand, read, &answer, NULL, 0);
-        return 0;
-}
-
-/* One task's part of `tail`; *left: chunks that may still be sent. */
-static int tail_one(struct reader_hand *hand, const struct read_request *read,
-                    const struct rec_log_place *place, uint64_t *left, struct err *err)
-{
-        const struct msg_tail *ask = &read->msg->u.tail;
-        struct logs logs = { .wanted = { .job = ask->job,
-                                         .index = place->index,
-                                         .attempt = ask->has_attempt ? ask->attempt : 0,
-                                         .stream = ask->has_stream ? ask->stream : 0,
-                                         .from = place->from,
-                                         .from_attempt = place->has_attempt ? place->attempt : 0 } };
-        struct msg answer = { .kind = MSG_end };
-
-        if (find_logs(hand, read, &logs, err) < 0 || emit_chunks(hand, read, &logs, *left, err) < 0)
-                return -1;
-        answer.u.end = end_of(&logs, logs.n < *left);
-        answer.u.end.more = answer.u.end.has_more = logs.n == *left;
-        answer.u.end.index = place->index;
-        answer.u.end.has_index = true;
-        *left -= logs.n;
-        reader_emit(hand, read, &answer, NULL, 0);
-        return 0;
+        return answer(hand, read, &ask, &left, err);
 }
 
 int reader_tail(struct reader_hand *hand, const struct read_request *read, struct err *err)
 {
-        const struct msg_tail *ask = &read->msg->u.tail;
-        uint64_t left = ask->has_max ? ask->max : TAIL_CHUNKS;
-        struct msg answer = { .kind = MSG_end };
+        const struct msg_tail *msg = &read->msg->u.tail;
+        CLEANUP_WITH(xfree) struct logs *list = xcalloc(msg->n_tasks, sizeof(*list));
+        struct logs_ask ask = { .list = list,
+                                .n = msg->n_tasks,
+                                .attempt = msg->has_attempt ? msg->attempt : 0,
+                                .stream = msg->has_stream ? msg->stream : 0,
+                                .most = msg->has_max ? msg->max : TAIL_CHUNKS };
+        struct msg end = { .kind = MSG_end };
 
-        for (size_t i = 0; i < ask->n_tasks; i++)
-                if (tail_one(hand, read, &ask->tasks[i], &left, err) < 0)
-                        return -1;
-        reader_emit(hand, read, &answer, NULL, 0);
+        for (size_t i = 0; i < msg->n_tasks; i++) {
+                const struct rec_log_place *place = &msg->tasks[i];
+
+                if (!place->has_job && !msg->has_job)
+                        return err_set(err, ERR_BAD_FIELD, "tail: of which job?");
+                list[i] = (struct logs){ .job = place->has_job ? place->job : msg->job,
+                                         .index = place->index,
+                                         .from_attempt = place->has_attempt ? place->attempt : 0,
+                                         .next = place->from };
+        }
+        if (answer(hand, read, &ask, &end.u.end.more, err) < 0)
+                return -1;
+        end.u.end.has_more = end.u.end.more;
+        reader_emit(hand, read, &end, NULL, 0);
         return 0;
 }

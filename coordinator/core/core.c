@@ -13,6 +13,7 @@
 #include "core/deps.h"
 #include "core/entries.h"
 #include "core/graph.h"
+#include "core/group.h"
 #include "core/job.h"
 #include "core/news.h"
 #include "core/park.h"
@@ -67,6 +68,7 @@ void core_free(struct core *core)
         round_done_all(core);
         report_done_all(core);
         news_done_all(core);
+        watch_done_all(core);
         HASH_ITER (hh, core->queues, queue, next_queue) {
                 HASH_DELETE(hh, core->queues, queue);
                 free(queue);
@@ -241,6 +243,16 @@ static void on_fact(struct core *core, const struct event *event)
         case FACT_DUE:
                 comeback_on_due(core, &fact->op->u.find_due);
                 break;
+        case FACT_PARENTS:
+                if (job && job->graph)
+                        graph_committed(core, job, fact->n);
+                break;
+        case FACT_WATCH:
+                if (job)
+                        watch_begin(core, job, (struct session_id){ fact->n });
+                else if (fact->job.n == 0)
+                        group_begin(core, (struct session_id){ fact->n });
+                break;
         case FACT_AGAIN:
                 if (job)
                         tasks_thaw(core, job, fact->n);
@@ -350,10 +362,8 @@ void core_step(struct core *core, struct event *event, struct effects *out)
                 core->last_event_us = core->mono_us;
                 on_life(core, event);
         }
-        if (core->live) {
-                graph_pass_on(core);
+        if (core->live)
                 place_all(core);
-        }
         core->out = NULL;
 }
 

@@ -115,5 +115,6 @@ void read_request_free(struct read_request *read)
         if (!read)
                 return;
         msg_free(read->msg);
+        free(read->jobs);
         free(read);
 }

@@ -39,6 +39,8 @@ enum fact_kind {
         FACT_SWEPT, /* job: one chunk of tasks that were never started has its final status */
         FACT_ROUND, /* job: a new round is committed */
         FACT_DUE, /* the answer to STORE_FIND_DUE is in fact.op */
+        FACT_PARENTS, /* job, n: ends of tasks of a graph, up to this number */
+        FACT_WATCH, /* n: a session; job, if it is of one: what was recorded before its subscription is committed */
         FACT_AGAIN, /* job, n: tasks whose attempt is used up may be granted again */
 };
 struct fact {
@@ -63,6 +65,8 @@ struct read_request {
         char secret[65]; /* fetch of a secret: its name, and whose; empty: of an input */
         struct principal_id secret_owner;
         bool watch_answer; /* `watch` on a job that is not in memory: answer `event` with done from the tables */
+        uint64_t *jobs; /* owned: `watch` on several jobs, of which these are not in memory; NULL: on one */
+        size_t n_jobs;
 };
 
 struct effect {

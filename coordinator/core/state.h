@@ -97,6 +97,8 @@ struct watch {
         struct session_id session;
         uint64_t re;
         struct job *job;
+        struct group *group; /* that it belongs to; NULL: it is a subscription of its own */
+        bool begun; /* its first event has been sent */
         struct spans only; /* positions watched and not final; empty with all */
         bool all;
         bool progress, output;
@@ -127,7 +129,9 @@ struct client { /* a session with subscriptions */
         uint64_t key; /* with which it asked last */
         struct principal_id who;
         struct watch *watches;
-        unsigned n;
+        struct group *group; /* the subscription to several jobs; NULL: none */
+        unsigned n; /* watches, and one for the group */
+        unsigned n_members; /* watches of the group */
         UT_hash_handle hh;
 };
 
@@ -235,7 +239,6 @@ struct job {
         bool waits_namesake;
         struct dependency *dependants;
         struct graph *graph; /* its tasks depend on each other; NULL: they do not */
-        struct job *due_next, *due_prev; /* in core.graphs_due */
         struct watch *watches;
 
         bool wants_rows; /* in the line for rows */
@@ -353,12 +356,10 @@ struct core {
         struct heap backoffs; /* by due_us */
         struct heap ats; /* jobs that are too early, by at_us */
         struct heap start_bys; /* jobs by late_mono_us */
-        struct job *graphs_due; /* tasks of theirs ended in this step */
         struct job_set *sets; /* being loaded, by owner and name */
         struct heap sets_by_time; /* the same by until_us */
         struct job *rows_line; /* jobs that want rows, in turn */
         bool rows_out; /* a batch of rows is on its way */
-        int64_t submitted_us; /* mono; of the last submission: rows_next */
         struct job *dirty;
         struct entry_chunk *entries_lru;
         size_t entries_bytes;

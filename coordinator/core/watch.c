@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "core/finish.h"
+#include "core/group.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/news.h"
@@ -20,7 +21,7 @@
 #define OUTPUT_EVERY_US (100 * US_PER_MS) /* short for a person who reads along */
 #define OUTPUTS_MAX 4000 /* ranges: an event takes 4096 */
 
-static struct client *client_find(const struct core *core, struct session_id session)
+struct client *client_find(const struct core *core, struct session_id session)
 {
         struct client *client;
 
@@ -28,35 +29,45 @@ static struct client *client_find(const struct core *core, struct session_id ses
         return client;
 }
 
-static struct client *client_get(struct core *core, struct session_id session)
+struct client *client_get(struct core *core, const struct asker *asker)
 {
-        struct client *client = client_find(core, session);
+        struct client *client = client_find(core, asker->session);
 
-        if (client)
-                return client;
-        client = xcalloc(1, sizeof(*client));
-        client->session = session.n;
-        HASH_ADD(hh, core->clients, session, sizeof(client->session), client);
+        if (!client) {
+                client = xcalloc(1, sizeof(*client));
+                client->session = asker->session.n;
+                HASH_ADD(hh, core->clients, session, sizeof(client->session), client);
+        }
+        client->who = asker->who;
+        client->key = asker->key;
+        if (core->rights_at_us == 0)
+                core->rights_at_us = core->mono_us + RIGHTS_EVERY_US;
         return client;
 }
 
-static void watch_free(struct core *core, struct watch *watch)
+void client_unref(struct core *core, struct client *client)
 {
-        struct client *client = client_find(core, watch->session);
-
-        DL_DELETE(watch->job->watches, watch);
-        DL_DELETE2(client->watches, watch, prev_of_client, next_of_client);
-        spans_done(&watch->only);
-        spans_done(&watch->outputs);
-        free(watch->of);
-        free(watch);
         if (--client->n > 0)
                 return;
         HASH_DELETE(hh, core->clients, client);
         free(client);
 }
 
-static void take_outputs(struct core *core, struct watch *watch, struct ranges *out)
+void watch_free(struct core *core, struct watch *watch)
+{
+        struct client *client = client_find(core, watch->session);
+
+        client->n_members -= watch->group != NULL;
+        DL_DELETE(watch->job->watches, watch);
+        DL_DELETE2(client->watches, watch, prev_of_client, next_of_client);
+        spans_done(&watch->only);
+        spans_done(&watch->outputs);
+        free(watch->of);
+        free(watch);
+        client_unref(core, client);
+}
+
+void watch_take_outputs(struct core *core, struct watch *watch, struct ranges *out)
 {
         for (size_t i = watch->outputs.head; i < watch->outputs.n; i++)
                 ranges_add(out, watch->outputs.list[i].lo, watch->outputs.list[i].hi);
@@ -81,7 +92,7 @@ static void send_event(struct core *core, struct watch *watch, bool with_counts,
         }
         msg.u.event.done = msg.u.event.has_done = done;
         if (output)
-                take_outputs(core, watch, &outputs);
+                watch_take_outputs(core, watch, &outputs);
         msg.u.event.output = msg.u.event.has_output = output;
         msg.u.event.outputs = outputs.list;
         msg.u.event.n_outputs = outputs.n;
@@ -151,13 +162,14 @@ static struct watch *watch_find(const struct core *core, struct session_id sessi
 
         DL_FOREACH2(client ? client->watches : NULL, watch, next_of_client)
         {
-                if (watch->job == job)
+                if (watch->job == job && !watch->group)
                         return watch;
         }
         return NULL;
 }
 
-static void ask_reader(struct core *core, const struct asker *asker, struct msg **take_msg)
+void watch_ask_reader(struct core *core, const struct asker *asker, struct msg **take_msg, uint64_t *jobs,
+                      size_t n_jobs)
 {
         struct read_request *read = xcalloc(1, sizeof(*read));
 
@@ -167,19 +179,17 @@ static void ask_reader(struct core *core, const struct asker *asker, struct msg 
         read->permission = PERMISSION_JOB_READ;
         read->msg = STEAL(*take_msg);
         read->watch_answer = true;
+        read->jobs = jobs;
+        read->n_jobs = n_jobs;
         effects_read(core->out, read);
 }
 
-static void subscribe(struct core *core, const struct asker *asker, struct job *job,
-                      const struct msg_watch *ask)
+struct watch *watch_new(struct core *core, const struct asker *asker, struct job *job,
+                        const struct msg_watch *ask)
 {
-        struct client *client = client_get(core, asker->session);
+        struct client *client = client_get(core, asker);
         struct watch *watch = xcalloc(1, sizeof(*watch));
 
-        client->who = asker->who;
-        client->key = asker->key;
-        if (core->rights_at_us == 0)
-                core->rights_at_us = core->mono_us + RIGHTS_EVERY_US;
         watch->session = asker->session;
         watch->re = asker->re;
         watch->job = job;
@@ -196,36 +206,85 @@ static void subscribe(struct core *core, const struct asker *asker, struct job *
         if (!watch->all)
                 open_positions(job, ask, &watch->only);
         watch->told_us = core->mono_us;
-        send_event(core, watch, ask->progress, false, false);
-        /* What it waits for may be final in memory and not yet committed: the fact that is on its way tells it;
-         * where nothing is on its way any more, a fact of our own does. */
+        return watch;
+}
+
+/* What it waits for may be final in memory and not yet committed: the fact that is on its way tells it; where nothing is
+ * on its way any more, a fact of our own does. */
+void watch_settle(struct core *core, struct watch *watch)
+{
         if (!watch->all && watch->only.count == 0)
-                watch->fact = job->phase == JOB_ENDED ? job->end_fact : job_end_fact(core, job);
+                watch->fact = watch->job->phase == JOB_ENDED ? watch->job->end_fact
+                                                             : job_end_fact(core, watch->job);
+}
+
+static void begin(struct core *core, struct watch *watch)
+{
+        watch->begun = true;
+        spans_done(&watch->outputs); /* they can be read now */
+        watch->output_due = false;
+        send_event(core, watch, watch->progress, false, false);
+}
+
+/* Who wants output reads what there is when he hears of us for the first time: so that must not be before everything
+ * recorded until now can be read. */
+static void subscribe(struct core *core, const struct asker *asker, struct job *job,
+                      const struct msg_watch *ask)
+{
+        struct watch *watch = watch_new(core, asker, job, ask);
+
+        if (watch->output)
+                effects_fact(core->out,
+                             (struct fact){ .kind = FACT_WATCH, .job = job->id, .n = asker->session.n });
+        else
+                begin(core, watch);
+        watch_settle(core, watch);
+}
+
+void watch_begin(struct core *core, struct job *job, struct session_id session)
+{
+        struct watch *watch = watch_find(core, session, job);
+
+        if (watch && !watch->begun)
+                begin(core, watch);
+}
+
+struct job *watch_job(struct core *core, const struct asker *asker, uint64_t id, bool output)
+{
+        struct job *job = job_find(core, id);
+
+        if (!job || job->phase == JOB_LOADING || job->phase == JOB_NEW ||
+            !access_allows(&core->access, asker->who, PERMISSION_JOB_READ, job->owner_id, NULL) ||
+            (output && !access_allows(&core->access, asker->who, PERMISSION_DATA_READ, job->owner_id, NULL)))
+                return NULL;
+        return job;
 }
 
 void watch_on_watch(struct core *core, const struct asker *asker, struct msg **take_msg)
 {
         const struct msg_watch *ask = &(*take_msg)->u.watch;
-        struct job *job = ask->has_job ? job_find(core, ask->job) : NULL;
+        struct job *job;
         const struct client *client = client_find(core, asker->session);
         struct watch *old;
 
-        if (ask->has_job == ask->events) {
-                reply_refused(core, asker, ERR_BAD_FIELD, "watch: a job, or events");
+        if (ask->has_job + ask->events + (ask->n_parts > 0) != 1) {
+                reply_refused(core, asker, ERR_BAD_FIELD, "watch: a job, or parts, or events");
+                return;
+        }
+        if (ask->n_parts > 0) {
+                group_on_watch(core, asker, take_msg);
                 return;
         }
         if (!ask->has_job) {
                 news_on_watch(core, asker, ask);
                 return;
         }
-        if (!job || job->phase == JOB_LOADING || job->phase == JOB_NEW ||
-            !access_allows(&core->access, asker->who, PERMISSION_JOB_READ, job->owner_id, NULL) ||
-            (ask->output &&
-             !access_allows(&core->access, asker->who, PERMISSION_DATA_READ, job->owner_id, NULL))) {
+        job = watch_job(core, asker, ask->job, ask->output);
+        if (!job) {
                 if (ask->stop)
                         reply_changed(core, asker, 0, NULL);
                 else
-                        ask_reader(core, asker, take_msg);
+                        watch_ask_reader(core, asker, take_msg, NULL, 0);
                 return;
         }
         old = watch_find(core, asker->session, job);
@@ -235,7 +294,7 @@ void watch_on_watch(struct core *core, const struct asker *asker, struct msg **t
                 reply_changed(core, asker, old ? 1 : 0, NULL);
                 return;
         }
-        if (client && client->n >= WATCHES_PER_SESSION) {
+        if (client && client->n - client->n_members >= WATCHES_PER_SESSION) {
                 reply_retry_later(core, asker, "too many subscriptions of one connection", 1000);
                 return;
         }
@@ -280,6 +339,10 @@ void watch_committed(struct core *core, struct job *job, uint64_t fact)
         DL_FOREACH_SAFE (job->watches, watch, next) {
                 if (!is_through(watch, job, fact))
                         continue;
+                if (watch->group) {
+                        group_ended(core, watch);
+                        continue;
+                }
                 send_event(core, watch, true, true, watch->output);
                 watch_free(core, watch);
         }
@@ -290,7 +353,9 @@ void watch_progress(struct core *core, struct job *job)
         struct watch *watch;
 
         DL_FOREACH (job->watches, watch) {
-                if (!watch->progress)
+                if (watch->group && watch->progress)
+                        group_note(core, watch);
+                if (watch->group || !watch->progress || !watch->begun)
                         continue;
                 watch->due = true;
                 if (core->mono_us - watch->told_us >= PROGRESS_EVERY_US) {
@@ -351,6 +416,12 @@ void watch_output(struct core *core, struct job *job, uint32_t index)
                         continue;
                 if (!spans_find(&watch->outputs, index))
                         spans_add(&watch->outputs, (struct span){ .lo = index, .hi = index });
+                if (watch->group) {
+                        group_note(core, watch);
+                        continue;
+                }
+                if (!watch->begun)
+                        continue;
                 if (core->mono_us - watch->output_told_us >= OUTPUT_EVERY_US ||
                     watch->outputs.n - watch->outputs.head >= OUTPUTS_MAX) {
                         send_event(core, watch, false, false, true);
@@ -363,7 +434,7 @@ void watch_output(struct core *core, struct job *job, uint32_t index)
         }
 }
 
-static bool may_watch(const struct core *core, const struct client *client, const struct watch *watch)
+bool watch_may(const struct core *core, const struct client *client, const struct watch *watch)
 {
         struct principal_id owner = watch->job->owner_id;
 
@@ -384,21 +455,26 @@ static void check_rights(struct core *core)
                                                 core->wall_us);
                 struct asker asker = { .session = { client->session }, .who = client->who };
                 struct watch *watch, *next;
+                bool has_group = client->group != NULL;
 
-                /* The last watch_free frees the client too. */
+                /* The last watch_free frees the client too, unless it has a group. */
                 DL_FOREACH_SAFE2(client->watches, watch, next, next_of_client)
                 {
                         asker.re = watch->re;
+                        if (watch->group)
+                                continue;
                         if (!speaks)
                                 reply_refused(core, &asker, ERR_UNAUTHENTICATED,
                                               "this key is unknown, revoked or expired");
-                        else if (!may_watch(core, client, watch))
+                        else if (!watch_may(core, client, watch))
                                 reply_refused(core, &asker, ERR_FORBIDDEN,
                                               "you may not see this job any more");
                         else
                                 continue;
                         watch_free(core, watch);
                 }
+                if (has_group)
+                        group_check_rights(core, client, speaks);
         }
         core->rights_at_us = core->clients ? core->mono_us + RIGHTS_EVERY_US : 0;
 }
@@ -432,6 +508,8 @@ void watch_tick(struct core *core)
                         if (watch->output_due)
                                 output_is_due(core, watch);
                 }
+                if (client->group)
+                        group_tick(core, client);
         }
 }
 
@@ -450,7 +528,16 @@ void watch_forget_session(struct core *core, struct session_id session)
 
         if (!client)
                 return;
-        /* The last watch_free frees the client too. */
+        client->n++; /* until all of it is gone */
+        if (client->group)
+                group_free(core, client);
         DL_FOREACH_SAFE2(client->watches, watch, next, next_of_client)
         watch_free(core, watch);
+        client_unref(core, client);
+}
+
+void watch_done_all(struct core *core)
+{
+        while (core->clients)
+                watch_forget_session(core, (struct session_id){ core->clients->session });
 }

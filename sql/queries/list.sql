@@ -282,25 +282,34 @@ FROM JobData d JOIN Jobs j ON j.job_id = d.job_id
 WHERE d.job_id = :job AND d.part = :part AND d.seq = :seq
 
 -- What is known of a task's output: the wanted attempt (0: the newest), whether that can still grow.
--- name: logs_state
-SELECT t.attempt, j.owner, j.wrapped_key,
+-- How far the output of tasks is. places: [[job, index], …], named by their number from 1; a job that may not be seen gives
+-- no row. The second and third column: the task has a row; it may still get one. The last: its chunks have numbers below it.
+-- name: logs_states
+SELECT p.place, t.job_id IS NOT NULL, j.materialised < j.tasks, t.attempt, j.owner, j.wrapped_key,
   t.status >= 5 OR t.attempt > IF(:attempt = 0, t.attempt, :attempt)
     OR EXISTS (SELECT 1 FROM Data d WHERE d.job_id = t.job_id AND d.task_index = t.task_index AND d.kind = 2
-      AND d.attempt = IF(:attempt = 0, t.attempt, :attempt) AND d.final = 1)
-FROM Tasks t JOIN Jobs j ON j.job_id = t.job_id AND j.loading = 0
-JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
-WHERE t.job_id = :job AND t.task_index = :index
+      AND d.attempt = IF(:attempt = 0, t.attempt, :attempt) AND d.final = 1),
+  (SELECT d.seq + 1 FROM Data d WHERE d.job_id = t.job_id AND d.task_index = t.task_index AND d.kind = 2
+    AND d.attempt = IF(:attempt = 0, t.attempt, :attempt) ORDER BY d.seq DESC LIMIT 1)
+FROM JSON_TABLE(:places, '$[*]' COLUMNS (place FOR ORDINALITY, job BIGINT UNSIGNED PATH '$[0]',
+  task_index INT UNSIGNED PATH '$[1]')) p
+STRAIGHT_JOIN Jobs j ON j.job_id = p.job AND j.loading = 0
+STRAIGHT_JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
+LEFT JOIN Tasks t ON t.job_id = p.job AND t.task_index = p.task_index
 
--- A job that is visible but whose rows are not all made yet.
--- name: logs_row_to_come
-SELECT COUNT(*) FROM Jobs j JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
-WHERE j.job_id = :job AND j.loading = 0 AND j.materialised < j.tasks
-
+-- Their chunks, in the order of the places: [[job, index, attempt, first seq], …]. Keys are put in order first, so that
+-- payloads are read of those alone that are wanted.
 -- name: logs_chunks
-SELECT seq, part, final, payload FROM Data
-WHERE job_id = :job AND task_index = :index AND kind = 2 AND attempt = :attempt AND seq >= :seq
-  AND (:stream = 0 OR part = :stream)
-ORDER BY seq LIMIT :rows
+SELECT k.place, k.seq, k.part, d.final, d.payload
+FROM (SELECT p.place, o.job_id, o.task_index, o.attempt, o.seq, o.part
+  FROM JSON_TABLE(:places, '$[*]' COLUMNS (place FOR ORDINALITY, job BIGINT UNSIGNED PATH '$[0]',
+    task_index INT UNSIGNED PATH '$[1]', attempt SMALLINT UNSIGNED PATH '$[2]', seq INT UNSIGNED PATH '$[3]')) p
+  STRAIGHT_JOIN Data o ON o.job_id = p.job AND o.task_index = p.task_index AND o.kind = 2 AND o.attempt = p.attempt
+    AND o.seq >= p.seq AND (:stream = 0 OR o.part = :stream)
+  ORDER BY p.place, o.seq LIMIT :rows) k
+STRAIGHT_JOIN Data d ON d.job_id = k.job_id AND d.task_index = k.task_index AND d.kind = 2 AND d.attempt = k.attempt
+  AND d.seq = k.seq AND d.part = k.part
+ORDER BY k.place, k.seq
 
 -- name: get_file
 SELECT j.owner, j.wrapped_key FROM Files f JOIN Jobs j ON j.job_id = f.job_id AND j.loading = 0
@@ -316,8 +325,10 @@ SELECT d.payload, 1 AS final, j.owner, j.wrapped_key FROM Data d JOIN Jobs j ON 
 JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
 WHERE d.job_id = :job AND d.task_index = :index AND d.kind = 1 AND d.attempt = :attempt AND d.part = 0 AND d.seq = 0
 
--- name: watch_state
-SELECT j.status, j.tasks, j.held, j.waiting, j.queued, j.running, j.succeeded, j.failed + j.timeout + j.oom + j.lost,
-  j.cancelled, j.aborted, j.ended_us > 0
-FROM Jobs j JOIN Visible v ON v.principal = :who AND v.what = 1 AND v.owner = j.owner
-WHERE j.job_id = :job AND j.loading = 0
+-- name: watch_states
+SELECT j.job_id, j.status, j.ended_us > 0, j.tasks, j.held, j.waiting, j.queued, j.running, j.succeeded,
+  j.failed + j.timeout + j.oom + j.lost, j.cancelled, j.aborted
+FROM JSON_TABLE(:jobs, '$[*]' COLUMNS (job BIGINT UNSIGNED PATH '$')) r
+STRAIGHT_JOIN Jobs j ON j.job_id = r.job AND j.loading = 0
+JOIN Visible v ON v.principal = :who AND v.what = 1 AND v.owner = j.owner
+ORDER BY j.job_id

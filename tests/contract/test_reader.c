@@ -246,6 +246,13 @@ static const struct msg *ask(struct desk *desk, struct principal_id who, const c
                 fprintf(stderr, "question: %s\n", err.text);
         CU_ASSERT_PTR_NOT_NULL_FATAL(read->msg);
         read->watch_answer = read->msg->kind == MSG_watch;
+        if (read->watch_answer &&
+            read->msg->u.watch.n_parts > 0) { /* the core names those that are not in memory */
+                read->n_jobs = read->msg->u.watch.n_parts;
+                read->jobs = xcalloc(read->n_jobs, sizeof(*read->jobs));
+                for (size_t i = 0; i < read->n_jobs; i++)
+                        read->jobs[i] = read->msg->u.watch.parts[i].job;
+        }
         if (worker) /* the core names the part that holds this content */
                 read->part = (uint32_t)read->msg->u.fetch.input;
         reader_ask(desk->reader, &read);
@@ -253,7 +260,9 @@ static const struct msg *ask(struct desk *desk, struct principal_id who, const c
         do {
                 hear(desk, worker ? MSG_S2W : MSG_S2C);
                 last = desk->answers[desk->n_answers - 1];
-        } while (last->kind == MSG_chunk && strstr(json, "\"logs\""));
+        } while ((last->kind == MSG_chunk && strstr(json, "\"logs\"")) ||
+                 (strstr(json, "\"tail\"") &&
+                  (last->kind == MSG_chunk || (last->kind == MSG_end && last->u.end.has_index))));
         return last;
 }
 
@@ -636,6 +645,46 @@ static void output_comes_in_order_and_says_when_it_is_over(void)
         desk_done(&d);
 }
 
+#define TAIL(fields) "{\"v\":1,\"type\":\"DataRequest\",\"op\":\"tail\",\"id\":5," fields "}"
+
+static bool end_is(const struct msg *msg, uint64_t index, uint64_t next, bool more, bool final)
+{
+        return msg->kind == MSG_end && msg->u.end.index == index && msg->u.end.next == next &&
+               msg->u.end.more == more && msg->u.end.final == final;
+}
+
+static void output_of_many_tasks_comes_place_by_place(void)
+{
+        struct desk d;
+
+        desk_open(&d);
+        ask(&d, ALICE,
+            TAIL("\"job\":1,\"tasks\":[{\"index\":20},{\"index\":1,\"attempt\":1,\"from\":1},{\"index\":12}"
+                 "]"));
+        CU_ASSERT_EQUAL_FATAL(d.n_answers, 7);
+        CU_ASSERT_TRUE(end_is(d.answers[0], 20, 0, false, false) && !d.answers[0]->u.end.has_attempts);
+        CU_ASSERT_TRUE(chunk_is(d.answers[1], 1, "second\n") && chunk_is(d.answers[2], 2, ""));
+        CU_ASSERT_TRUE(end_is(d.answers[3], 1, 3, false, true) && d.answers[3]->u.end.job == 1);
+        CU_ASSERT_TRUE(d.answers[4]->kind == MSG_chunk && end_is(d.answers[5], 12, 1, false, false));
+        CU_ASSERT_TRUE(d.answers[6]->kind == MSG_end && !d.answers[6]->u.end.has_index);
+        /* The share of chunks is used up in the middle of a place: there is more of that one; the next is not looked at. */
+        ask(&d, ALICE, TAIL("\"tasks\":[{\"job\":1,\"index\":1},{\"job\":1,\"index\":12}],\"max\":2"));
+        CU_ASSERT_EQUAL_FATAL(d.n_answers, 4);
+        CU_ASSERT_TRUE(end_is(d.answers[2], 1, 2, true, false) && d.answers[3]->u.end.more);
+        /* What is asked from a place that counts in another attempt is read from its start. */
+        ask(&d, ALICE,
+            TAIL("\"job\":1,\"tasks\":[{\"index\":1,\"attempt\":7,\"from\":2}],\"stream\":\"stdout\""));
+        CU_ASSERT_TRUE(d.n_answers == 4 && chunk_is(d.answers[0], 0, "first\n"));
+        /* An attempt that is not there has no output, and the answer says how many there are. */
+        ask(&d, ALICE, TAIL("\"job\":1,\"tasks\":[{\"index\":1}],\"attempt\":9"));
+        CU_ASSERT_TRUE(d.n_answers == 2 && d.answers[0]->u.end.attempts == 1);
+        CU_ASSERT_EQUAL(refusal(&d, ALICE, TAIL("\"job\":1,\"tasks\":[{\"index\":1},{\"index\":21}]")),
+                        ERR_NOT_FOUND);
+        CU_ASSERT_EQUAL(refusal(&d, ADMIN, TAIL("\"job\":1,\"tasks\":[{\"index\":1}]")), ERR_NOT_FOUND);
+        CU_ASSERT_EQUAL(refusal(&d, ALICE, TAIL("\"tasks\":[{\"index\":1}]")), ERR_BAD_FIELD);
+        desk_done(&d);
+}
+
 static void files_and_inputs_are_given_by_pieces(void)
 {
         struct desk d;
@@ -661,6 +710,8 @@ static void files_and_inputs_are_given_by_pieces(void)
         desk_done(&d);
 }
 
+#define WATCH(fields) "{\"v\":1,\"type\":\"TaskRequest\",\"op\":\"watch\",\"id\":5," fields "}"
+
 static void a_watch_on_a_finished_job_is_answered_from_its_row(void)
 {
         struct desk d;
@@ -671,8 +722,26 @@ static void a_watch_on_a_finished_job_is_answered_from_its_row(void)
         CU_ASSERT_TRUE(msg->kind == MSG_event && msg->u.event.done &&
                        msg->u.event.status == TASK_STATUS_SUCCEEDED);
         CU_ASSERT_TRUE(msg->u.event.counts && msg->u.event.counts->succeeded == 1);
-        msg = ask(&d, ALICE, "{\"v\":1,\"type\":\"TaskRequest\",\"op\":\"watch\",\"id\":5,\"job\":1}");
-        CU_ASSERT_TRUE(msg->kind == MSG_event && !msg->u.event.done);
+        /* It is not over, so it must be coming back: whoever asks again finds it in memory. */
+        CU_ASSERT_EQUAL(refusal(&d, ALICE, WATCH("\"job\":1")), ERR_RETRY_LATER);
+        desk_done(&d);
+}
+
+static void a_watch_on_several_finished_jobs_is_one_answer(void)
+{
+        struct desk d;
+        const struct msg *msg;
+
+        desk_open(&d);
+        msg = ask(&d, BOB, WATCH("\"parts\":[{\"job\":2}]"));
+        CU_ASSERT_TRUE_FATAL(msg->kind == MSG_event && msg->u.event.past && !msg->u.event.has_job);
+        CU_ASSERT_TRUE_FATAL(msg->u.event.n_succeeded == 1 && msg->u.event.n_ended == 0);
+        CU_ASSERT_TRUE(msg->u.event.succeeded[0].lo == 2 && msg->u.event.succeeded[0].hi == 2);
+        CU_ASSERT_TRUE(msg->u.event.counts && msg->u.event.counts->succeeded == 1);
+        CU_ASSERT_EQUAL(refusal(&d, ALICE, WATCH("\"parts\":[{\"job\":1}]")), ERR_RETRY_LATER);
+        /* One that is missing or foreign is an answer for all. */
+        CU_ASSERT_EQUAL(refusal(&d, BOB, WATCH("\"parts\":[{\"job\":1},{\"job\":2}]")), ERR_NOT_FOUND);
+        CU_ASSERT_EQUAL(refusal(&d, BOB, WATCH("\"parts\":[{\"job\":2},{\"job\":999}]")), ERR_NOT_FOUND);
         desk_done(&d);
 }
 
@@ -817,6 +886,8 @@ UNIT_MAIN("reader", TEST(jobs_show_their_columns_and_open_what_is_sealed),
           TEST(the_other_listings_show_what_they_promise),
           TEST(events_go_on_by_number_and_stay_with_their_owner),
           TEST(output_comes_in_order_and_says_when_it_is_over), TEST(files_and_inputs_are_given_by_pieces),
-          TEST(a_watch_on_a_finished_job_is_answered_from_its_row), TEST(loads_give_entries_and_rounds),
+          TEST(a_watch_on_a_finished_job_is_answered_from_its_row),
+          TEST(a_watch_on_several_finished_jobs_is_one_answer),
+          TEST(output_of_many_tasks_comes_place_by_place), TEST(loads_give_entries_and_rounds),
           TEST(a_damaged_or_moved_envelope_is_refused_by_name), TEST(a_readers_connection_cannot_write),
           TEST(readers_survive_a_lost_connection), TEST(a_full_queue_sheds_questions_at_once))

@@ -21,7 +21,7 @@ static void check_promises(struct sim *sim)
                         if (!job || job->loading || job->row.tasks != one->tasks ||
                             HASH_COUNT(job->rows) != one->tasks)
                                 sim_fail(sim, "job %llu is not there as it was promised", (ull)one->job);
-                        if (one->watched && !one->told_done)
+                        if ((one->watched || one->grouped) && !one->told_done)
                                 sim_fail(sim, "job %llu: its watcher was never told", (ull)one->job);
                 }
         }

@@ -501,6 +501,36 @@ static void watch(struct sim *sim, struct sim_client *client, struct sim_submiss
         sim_net_send(sim, true, client->session, &header, NULL, 0);
 }
 
+/* One subscription for everything that the client has and that is not over; it takes the place of the last one. */
+static void watch_group(struct sim *sim, struct sim_client *client)
+{
+        struct msg msg = { .kind = MSG_watch, .id = ++client->next_id };
+        struct rec_watch_part *parts = xcalloc(client->n + 1, sizeof(*parts));
+        struct msg_watch *ask = &msg.u.watch;
+        CLEANUP_BUF struct buf header = { 0 };
+
+        for (size_t i = 0; i < client->n; i++) {
+                struct sim_submission *one = client->list[i];
+                size_t at = ask->n_parts;
+
+                if (one->job == 0 || one->told_done)
+                        continue;
+                one->grouped = true;
+                for (; at > 0 && parts[at - 1].job > one->job; at--)
+                        parts[at] = parts[at - 1];
+                parts[at] = (struct rec_watch_part){ .job = one->job, .has_job = true };
+                ask->n_parts++;
+        }
+        client->group_id = msg.id;
+        ask->parts = parts;
+        ask->output = ask->has_output = msg.id % 3 == 0;
+        ask->progress = ask->has_progress = msg.id % 2 == 0;
+        msg_encode(&msg, &header);
+        if (ask->n_parts > 0)
+                sim_net_send(sim, true, client->session, &header, NULL, 0);
+        xfree(parts);
+}
+
 static void release_held(struct sim *sim, struct sim_client *client)
 {
         for (size_t i = 0; i < client->n; i++) {
@@ -524,6 +554,8 @@ static void resend_all(struct sim *sim, struct sim_client *client)
                 if (client->list[i]->watched && !client->list[i]->told_done)
                         watch(sim, client, client->list[i]);
         }
+        if (client->group_id != 0)
+                watch_group(sim, client);
 }
 
 /* What was submitted and never acknowledged is asked for again. */
@@ -568,6 +600,8 @@ void sim_client_step(struct sim *sim, struct sim_client *client)
                 submit_new(sim, client);
         else if (client->set.n == 0 && sim_chance(sim, 5))
                 start_set(sim, client);
+        else if (one && !one->watched && sim_chance(sim, 20))
+                watch_group(sim, client);
         else if (one && !one->watched)
                 watch(sim, client, one);
         else if (one && sim_chance(sim, 40))
@@ -600,17 +634,48 @@ static void on_submitted(struct sim *sim, struct sim_client *client, const struc
         one->tasks = job->tasks;
 }
 
+static void check_over(struct sim *sim, struct sim_submission *one)
+{
+        one->told_done = true;
+        if (!sim_store_job(&sim->store, one->job)->row.state.ended_us &&
+            sim_store_job(&sim->store, one->job)->row.state.floor_epoch != sim->store.epoch)
+                sim_fail(sim, "job %llu is said to be done and is not", (unsigned long long)one->job);
+}
+
+static bool names(const struct range *ranges, size_t n, uint64_t job)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (job >= ranges[i].lo && job <= ranges[i].hi)
+                        return true;
+        }
+        return false;
+}
+
+static void on_group_event(struct sim *sim, struct sim_client *client, const struct msg_event *event)
+{
+        for (size_t i = 0; i < client->n; i++) {
+                struct sim_submission *one = client->list[i];
+
+                if (one->job != 0 && (names(event->succeeded, event->n_succeeded, one->job) ||
+                                      names(event->ended, event->n_ended, one->job))) {
+                        if (!one->grouped)
+                                sim_fail(sim, "job %llu is named by a subscription that it is not of",
+                                         (unsigned long long)one->job);
+                        check_over(sim, one);
+                }
+        }
+}
+
 static void on_event(struct sim *sim, struct sim_client *client, const struct msg *msg)
 {
+        if (client->group_id != 0 && msg->re == client->group_id)
+                on_group_event(sim, client, &msg->u.event);
         for (size_t i = 0; i < client->n; i++) {
                 struct sim_submission *one = client->list[i];
 
                 if (!one->watched || one->watch_id != msg->re || !msg->u.event.done)
                         continue;
-                one->told_done = true;
-                if (!sim_store_job(&sim->store, one->job)->row.state.ended_us &&
-                    sim_store_job(&sim->store, one->job)->row.state.floor_epoch != sim->store.epoch)
-                        sim_fail(sim, "job %llu is said to be done and is not", (unsigned long long)one->job);
+                check_over(sim, one);
         }
 }
 
@@ -632,6 +697,12 @@ void sim_client_receive(struct sim *sim, struct sim_client *client, struct msg *
 {
         if (msg->kind == MSG_event) {
                 on_event(sim, client, msg);
+                return;
+        }
+        if (client->group_id != 0 && msg->re == client->group_id && msg->kind == MSG_refused) {
+                if (msg->u.refused.code != ERR_RETRY_LATER)
+                        sim_fail(sim, "the core refuses a watch: %s", msg->u.refused.text);
+                watch_group(sim, client);
                 return;
         }
         if (msg->re != client->request || client->request == 0)

@@ -127,6 +127,36 @@ static void add_send(struct sim_batch *batch, struct effect *effect)
         LL_APPEND(batch->sends, send);
 }
 
+/* Of several jobs, each is over; one that is not is just coming back. */
+static void answer_group(struct sim *sim, const struct read_request *read)
+{
+        struct msg msg = { .kind = MSG_event, .re = read->re };
+        struct ranges over = { 0 };
+        CLEANUP_BUF struct buf header = { 0 };
+
+        for (size_t i = 0; i < read->n_jobs; i++) {
+                const struct sim_job *job = sim_store_job(&sim->store, read->jobs[i]);
+
+                if (!job || job->loading)
+                        sim_fail(sim, "a watch on job %llu, which is not there",
+                                 (unsigned long long)read->jobs[i]);
+                if (!sim_job_is_final(job))
+                        msg.kind = MSG_refused;
+                ranges_add(&over, read->jobs[i], read->jobs[i]);
+        }
+        if (msg.kind == MSG_refused)
+                msg.u.refused = (struct msg_refused){
+                        .code = ERR_RETRY_LATER, .has_code = true, .text = "coming back", .n_text = 11
+                };
+        else
+                msg.u.event = (struct msg_event){
+                        .ended = over.list, .n_ended = over.n, .past = true, .has_past = true
+                };
+        msg_encode(&msg, &header);
+        sim_net_send(sim, false, read->session, &header, NULL, 0);
+        ranges_done(&over);
+}
+
 static void answer_watch(struct sim *sim, const struct read_request *read)
 {
         const struct sim_job *job = sim_store_job(&sim->store, read->msg->u.watch.job);
@@ -165,7 +195,9 @@ static void carry_out(struct sim *sim, struct effects *effects)
                         sim->open.facts.list[sim->open.facts.n++] = effect->u.fact;
                         break;
                 case EFFECT_READ:
-                        if (effect->u.read->watch_answer)
+                        if (effect->u.read->jobs)
+                                answer_group(sim, effect->u.read);
+                        else if (effect->u.read->watch_answer)
                                 answer_watch(sim, effect->u.read);
                         break;
                 case EFFECT_LOAD:

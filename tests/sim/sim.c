@@ -167,7 +167,7 @@ static bool is_quiet(struct sim *sim)
 
                         if (one->job == 0 && one->in_set && sim->clients[i].set.n == 0)
                                 continue; /* its client died over the set */
-                        if (one->job == 0 || one->held || (one->watched && !one->told_done))
+                        if (one->job == 0 || one->held || ((one->watched || one->grouped) && !one->told_done))
                                 return false;
                 }
         }

@@ -161,6 +161,7 @@ struct sim_submission {
         uint32_t n_chunks;
         bool watched, told_done, held;
         uint64_t watch_id;
+        bool grouped; /* in its client's subscription to several jobs */
         bool in_set; /* loaded with others, not acknowledged yet */
         uint64_t loaded_as; /* its id, as `loaded` said */
 };
@@ -177,6 +178,7 @@ struct sim_client {
         uint64_t next_id;
         struct sim_submission *list[512];
         size_t n;
+        uint64_t group_id; /* its subscription to several jobs; 0: none yet */
         struct sim_set set;
         unsigned n_sets;
         /* the request that is outstanding */

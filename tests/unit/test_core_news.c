@@ -150,6 +150,49 @@ static void who_follows_events_is_woken_by_those_that_he_may_see(void)
         scene_free(s);
 }
 
+/* An event that was on its way to the database when somebody began to follow wakes nobody: the first note comes after it. */
+static void the_first_note_waits_for_what_is_not_committed_yet(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = scene_array(s, ALICE, 1);
+        struct msg cancel = { .kind = MSG_cancel }, follow = { .kind = MSG_watch };
+        unsigned said = s->n_said[ALICE];
+        size_t events = s->n_events;
+
+        cancel.u.cancel = (struct msg_cancel){ .job = job, .has_job = true };
+        follow.u.watch.events = follow.u.watch.has_events = true;
+        scene_say(s, ALICE, ALICE, &cancel);
+        scene_say(s, ALICE, ALICE, &follow);
+        CU_ASSERT_EQUAL(s->n_events, events);
+        CU_ASSERT_EQUAL(s->n_said[ALICE], said);
+        scene_commit(s);
+        CU_ASSERT_TRUE(s->n_events > events);
+        CU_ASSERT_EQUAL(s->n_said[ALICE], said + 2); /* changed, and the note */
+        CU_ASSERT_TRUE(scene_answer_kind(s, ALICE) == MSG_event && s->last[ALICE]->u.event.events);
+        scene_free(s);
+}
+
+/* The same for output: what is recorded before the subscription is found with its first event. */
+static void a_follower_of_output_hears_nothing_before_what_is_recorded_is_committed(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = scene_array(s, ALICE, 10);
+        struct msg msg = { .kind = MSG_watch };
+        unsigned said;
+
+        scene_ready(s, 0, 10, 10);
+        say_output(s, &s->grants[0], 3, 0);
+        msg.u.watch.job = job;
+        msg.u.watch.has_job = true;
+        msg.u.watch.output = msg.u.watch.has_output = true;
+        said = s->n_said[ALICE];
+        scene_say(s, ALICE, ALICE, &msg);
+        CU_ASSERT_EQUAL(s->n_said[ALICE], said);
+        scene_commit(s);
+        CU_ASSERT_EQUAL(s->n_said[ALICE], said + 1);
+        scene_free(s);
+}
+
 static void a_watch_is_of_a_job_or_of_events(void)
 {
         struct scene *s = scene_new();
@@ -166,4 +209,7 @@ static void a_watch_is_of_a_job_or_of_events(void)
 
 UNIT_MAIN("core_news", TEST(a_follower_hears_which_tasks_have_output_and_not_too_often),
           TEST(a_follower_of_some_tasks_hears_of_those_alone), TEST(the_last_output_is_told_before_done),
-          TEST(who_follows_events_is_woken_by_those_that_he_may_see), TEST(a_watch_is_of_a_job_or_of_events))
+          TEST(who_follows_events_is_woken_by_those_that_he_may_see),
+          TEST(the_first_note_waits_for_what_is_not_committed_yet),
+          TEST(a_follower_of_output_hears_nothing_before_what_is_recorded_is_committed),
+          TEST(a_watch_is_of_a_job_or_of_events))
