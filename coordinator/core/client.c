@@ -53,9 +53,10 @@ void client_on_message(struct core *core, const struct asker *asker, struct even
 {
         struct msg **msg = &event->u.message.msg;
 
-        if ((*msg)->kind == MSG_submit)
+        if ((*msg)->kind == MSG_submit) {
+                core->submitted_us = core->mono_us;
                 submit_on_submit(core, asker, event);
-        else if ((*msg)->kind == MSG_submit_set)
+        } else if ((*msg)->kind == MSG_submit_set)
                 sets_on_commit(core, asker, event);
         else if ((*msg)->kind == MSG_put)
                 submit_on_put(core, asker, event);

@@ -243,10 +243,6 @@ static void on_fact(struct core *core, const struct event *event)
         case FACT_DUE:
                 comeback_on_due(core, &fact->op->u.find_due);
                 break;
-        case FACT_PARENTS:
-                if (job && job->graph)
-                        graph_committed(core, job, fact->n);
-                break;
         case FACT_WATCH:
                 if (job)
                         watch_begin(core, job, (struct session_id){ fact->n });
@@ -362,8 +358,10 @@ void core_step(struct core *core, struct event *event, struct effects *out)
                 core->last_event_us = core->mono_us;
                 on_life(core, event);
         }
-        if (core->live)
+        if (core->live) {
+                graph_pass_on(core);
                 place_all(core);
+        }
         core->out = NULL;
 }
 

@@ -39,7 +39,6 @@ enum fact_kind {
         FACT_SWEPT, /* job: one chunk of tasks that were never started has its final status */
         FACT_ROUND, /* job: a new round is committed */
         FACT_DUE, /* the answer to STORE_FIND_DUE is in fact.op */
-        FACT_PARENTS, /* job, n: ends of tasks of a graph, up to this number */
         FACT_WATCH, /* n: a session; job, if it is of one: what was recorded before its subscription is committed */
         FACT_AGAIN, /* job, n: tasks whose attempt is used up may be granted again */
 };

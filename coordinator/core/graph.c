@@ -1,8 +1,11 @@
 /* Edges as two tables of rows: the parents of each task, its children. A task waits (park.h) while one of its parents is
- * open; it is let go or aborted when the end of a parent is committed.
+ * open. What follows from the end of a parent joins the batch that the end itself is in: its children's rows say queued, or
+ * they are aborted, in the same transaction. So nothing of it holds if that fails, and one commit lies between the end of a
+ * parent and the grant of a child (park.h: nothing is granted before its row says queued).
  *
- * Invariants, once `ready`: 1. left[t] counts the parents of t that are open. 2. state[t] changes with commits alone, but
- * for a new round, which makes tasks open at once. */
+ * Invariants, once `ready` and at the end of a step: 1. left[t] counts the parents of t that are open. 2. a parked task
+ * with an edge that cannot be met any more is doomed, and so is one that needs the success of a doomed one: all of them
+ * are in job.sweep at once, however long the chain. */
 #include "core/graph.h"
 
 #include <stdlib.h>
@@ -17,13 +20,11 @@
 #define WHEN_SHIFT 30
 #define POSITION_MASK ((UINT32_C(1) << WHEN_SHIFT) - 1)
 
-enum { OPEN, OK, NOT_OK };
+enum { OPEN, OK, NOT_OK, STATE_MASK = 3, DOOMED = 4 /* open, but on its way to be aborted */ };
 
-struct graph_end {
-        uint64_t number;
-        struct spans which;
-        bool ok;
-        struct graph_end *next;
+struct positions {
+        uint32_t *list;
+        size_t n, cap;
 };
 
 struct graph {
@@ -35,8 +36,8 @@ struct graph {
         uint8_t *state;
         uint32_t n_tasks, n_chunks; /* read so far */
         bool ready, circular;
-        struct graph_end *ends, *last_end;
-        uint64_t n_ends; /* numbers given */
+        struct positions ended; /* in this step: their children have not heard of it */
+        bool due; /* in core.graphs_due, for them */
         struct spans wanted; /* a person's own choice: not aborted for what had failed before */
 };
 
@@ -54,17 +55,15 @@ void graph_attach(struct job *job, uint32_t done)
         memset(graph->state, OK, done);
 }
 
-void graph_free(struct job *job)
+void graph_free(struct core *core, struct job *job)
 {
         struct graph *graph = job->graph;
-        struct graph_end *end, *next;
 
         if (!graph)
                 return;
-        LL_FOREACH_SAFE (graph->ends, end, next) {
-                spans_done(&end->which);
-                free(end);
-        }
+        if (graph->due)
+                DL_DELETE2(core->graphs_due, job, due_prev, due_next);
+        free(graph->ended.list);
         spans_done(&graph->wanted);
         free(graph->in_first);
         free(graph->in);
@@ -212,32 +211,92 @@ static bool is_met(const struct job *job, uint32_t edge, uint8_t state)
         return (when == AFTER_WHEN_OK) == (state == OK);
 }
 
-static void let_go(struct core *core, struct job *job, struct spans *never, struct spans *now)
+static uint8_t state_of(const struct graph *graph, uint32_t edge)
+{
+        return graph->state[edge & POSITION_MASK] & STATE_MASK;
+}
+
+static void put(struct positions *positions, uint32_t t)
+{
+        GROW(positions->list, positions->cap, positions->n + 1);
+        positions->list[positions->n++] = t;
+}
+
+static int compare(const void *a, const void *b)
+{
+        uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+static void take_spans(struct positions *positions, struct spans *out)
+{
+        if (positions->n > 1)
+                qsort(positions->list, positions->n, sizeof(*positions->list), compare);
+        for (size_t i = 0; i < positions->n; i++)
+                spans_add(out, (struct span){ .lo = positions->list[i], .hi = positions->list[i] });
+        free(positions->list);
+        memset(positions, 0, sizeof(*positions));
+}
+
+/* What is not parked has run, or runs: nothing that happens to a parent now matters to it. */
+static void doom_one(const struct job *job, uint32_t t, struct positions *never)
+{
+        struct graph *graph = job->graph;
+
+        if (graph->state[t] != OPEN || !spans_find(&job->parked, t))
+                return;
+        graph->state[t] |= DOOMED;
+        put(never, t);
+}
+
+/* Neither this one nor, all the way down, those that need it. */
+static void doom(const struct job *job, uint32_t t, struct positions *never)
+{
+        const struct graph *graph = job->graph;
+        size_t k = never->n;
+
+        doom_one(job, t, never);
+        for (; k < never->n; k++) {
+                uint32_t from = never->list[k];
+
+                for (uint32_t i = graph->out_first[from]; i < graph->out_first[from + 1]; i++) {
+                        if (!is_met(job, graph->out[i], NOT_OK))
+                                doom_one(job, graph->out[i] & POSITION_MASK, never);
+                }
+        }
+}
+
+static void let_go(struct core *core, struct job *job, struct positions *never, struct positions *now)
 {
         static const struct sweep_how abort = { .status = TASK_STATUS_ABORTED,
                                                 .reason = TASK_REASON_DEPENDENCY,
                                                 .parked = true };
+        struct spans which = { 0 };
 
-        if (never->count > 0)
-                sweep_some(core, job, never, &abort);
-        if (now->count > 0)
-                park_release(core, job, now, PARK_DEPENDENCY);
-        spans_done(never);
-        spans_done(now);
+        take_spans(never, &which);
+        if (which.count > 0)
+                sweep_some(core, job, &which, &abort);
+        spans_done(&which);
+        take_spans(now, &which);
+        if (which.count > 0)
+                park_release(core, job, &which, PARK_DEPENDENCY);
+        spans_done(&which);
 }
 
 /* From what is known of each task: what waits and need not, what waits and never will be met. */
 static void settle(struct core *core, struct job *job)
 {
         struct graph *graph = job->graph;
-        struct spans never = { 0 }, now = { 0 };
+        struct positions never = { 0 }, now = { 0 };
 
+        graph->ended.n = 0; /* said by their states */
         for (uint32_t t = 0; t < graph->n; t++) {
                 bool failed = false;
 
                 graph->left[t] = 0;
                 for (uint32_t i = graph->in_first[t]; i < graph->in_first[t + 1]; i++) {
-                        uint8_t state = graph->state[graph->in[i] & POSITION_MASK];
+                        uint8_t state = state_of(graph, graph->in[i]);
 
                         graph->left[t] += state == OPEN;
                         failed |= state != OPEN && !is_met(job, graph->in[i], state);
@@ -245,9 +304,9 @@ static void settle(struct core *core, struct job *job)
                 if (graph->state[t] != OPEN)
                         continue;
                 if (failed && !spans_find(&graph->wanted, t))
-                        spans_add(&never, (struct span){ .lo = t, .hi = t });
+                        doom(job, t, &never);
                 else if (graph->left[t] == 0)
-                        spans_add(&now, (struct span){ .lo = t, .hi = t });
+                        put(&now, t);
         }
         let_go(core, job, &never, &now);
 }
@@ -281,61 +340,60 @@ void graph_replayed(struct job *job, const struct spans *which, bool final)
 
 void graph_ended(struct core *core, struct job *job, const struct spans *which, enum task_status status)
 {
-        struct graph_end *end = xcalloc(1, sizeof(*end));
+        struct graph *graph = job->graph;
 
-        end->number = ++job->graph->n_ends;
-        end->ok = status == TASK_STATUS_SUCCEEDED;
-        for (size_t i = which->head; i < which->n; i++)
-                spans_add(&end->which, (struct span){ .lo = which->list[i].lo, .hi = which->list[i].hi });
-        if (job->graph->ends)
-                job->graph->last_end->next = end;
-        else
-                job->graph->ends = end;
-        job->graph->last_end = end;
-        effects_fact(core->out, (struct fact){ .kind = FACT_PARENTS, .job = job->id, .n = end->number });
+        for (size_t i = which->head; i < which->n; i++) {
+                for (uint32_t t = which->list[i].lo; t <= which->list[i].hi; t++) {
+                        graph->state[t] = status == TASK_STATUS_SUCCEEDED ? OK : NOT_OK;
+                        if (graph->ready)
+                                put(&graph->ended, t);
+                }
+        }
+        if (!graph->ready || graph->due)
+                return;
+        graph->due = true;
+        DL_APPEND2(core->graphs_due, job, due_prev, due_next);
 }
 
-static void tell_children(const struct job *job, uint32_t t, struct spans *never, struct spans *now)
+static void tell_children(const struct job *job, uint32_t t, struct positions *never, struct positions *now)
 {
         struct graph *graph = job->graph;
 
         for (uint32_t i = graph->out_first[t]; i < graph->out_first[t + 1]; i++) {
                 uint32_t child = graph->out[i] & POSITION_MASK;
-                struct span one = { .lo = child, .hi = child };
+                bool last = graph->left[child] > 0 && --graph->left[child] == 0;
 
-                if (graph->left[child] > 0)
-                        graph->left[child]--;
-                if (!is_met(job, graph->out[i], graph->state[t])) {
-                        if (!spans_find(never, child))
-                                spans_add(never, one);
-                } else if (graph->left[child] == 0 && !spans_find(now, child)) {
-                        spans_add(now, one);
-                }
+                if (!is_met(job, graph->out[i], state_of(graph, t)))
+                        doom(job, child, never);
+                else if (last && graph->state[child] == OPEN)
+                        put(now, child);
         }
 }
 
-void graph_committed(struct core *core, struct job *job, uint64_t number)
+static void pass_on(struct core *core, struct job *job)
 {
-        struct graph *graph = job->graph;
-        struct spans never = { 0 }, now = { 0 };
-        struct graph_end *end;
+        struct positions ended = job->graph->ended;
+        struct positions never = { 0 }, now = { 0 };
 
-        while (graph && (end = graph->ends) && end->number <= number) {
-                graph->ends = end->next;
-                for (size_t i = end->which.head; i < end->which.n; i++) {
-                        for (uint32_t t = end->which.list[i].lo; t <= end->which.list[i].hi; t++) {
-                                graph->state[t] = end->ok ? OK : NOT_OK;
-                                if (graph->ready)
-                                        tell_children(job, t, &never, &now);
-                        }
-                }
-                spans_done(&end->which);
-                free(end);
-        }
+        memset(&job->graph->ended, 0, sizeof(job->graph->ended)); /* aborting may add to it */
+        for (size_t i = 0; i < ended.n; i++)
+                tell_children(job, ended.list[i], &never, &now);
+        free(ended.list);
         if (job->phase == JOB_LIVE && job->ending == 0)
                 let_go(core, job, &never, &now);
-        spans_done(&never);
-        spans_done(&now);
+        free(never.list);
+        free(now.list);
+}
+
+void graph_pass_on(struct core *core)
+{
+        struct job *job;
+
+        while ((job = core->graphs_due) != NULL) {
+                DL_DELETE2(core->graphs_due, job, due_prev, due_next);
+                job->graph->due = false;
+                pass_on(core, job);
+        }
 }
 
 void graph_round(struct core *core, struct job *job, const struct spans *wanted)
@@ -373,12 +431,12 @@ void graph_why(const struct job *job, uint32_t at, struct buf *out)
         }
         all = graph->in_first[at + 1] - graph->in_first[at];
         for (uint32_t i = graph->in_first[at]; i < graph->in_first[at + 1]; i++)
-                open += graph->state[graph->in[i] & POSITION_MASK] == OPEN;
+                open += state_of(graph, graph->in[i]) == OPEN;
         buf_addf(out, "%u of its %u parents have not ended:", open, all);
         for (uint32_t i = graph->in_first[at]; i < graph->in_first[at + 1] && said < 10; i++) {
                 uint32_t parent = graph->in[i] & POSITION_MASK;
 
-                if (graph->state[parent] != OPEN)
+                if (state_of(graph, parent) != OPEN)
                         continue;
                 buf_addf(out, " %llu.%llu", (unsigned long long)job->id.n,
                          (unsigned long long)index_of(&job->indexes, parent));

@@ -10,7 +10,7 @@ struct job_round;
 
 /* The job is made: its edges come with its entries. done: tasks at positions below succeeded, unless said otherwise. */
 void graph_attach(struct job *job, uint32_t done);
-void graph_free(struct job *job);
+void graph_free(struct core *core, struct job *job);
 /* A chunk of entries; they count in their order, others are passed over. NULL: it cannot be read. */
 void graph_put(struct core *core, struct job *job, uint32_t no, const uint8_t *bytes, size_t n_bytes);
 void graph_load(struct core *core, struct job *job); /* ask for the edges that are missing */
@@ -21,9 +21,10 @@ void graph_begin(struct core *core, struct job *job);
 void graph_live(struct core *core, struct job *job);
 /* What a row says after a restart. */
 void graph_replayed(struct job *job, const struct spans *which, bool final);
-/* These have ended; their children hear of it with the commit (FACT_PARENTS). */
+/* These have ended. At the end of the step, in the same batch, their children are let go or aborted (graph_pass_on): O(log n)
+ * for each of their edges. */
 void graph_ended(struct core *core, struct job *job, const struct spans *which, enum task_status status);
-void graph_committed(struct core *core, struct job *job, uint64_t number);
+void graph_pass_on(struct core *core);
 /* A new round of everything in job.round, which is emptied: they wait for their parents again. wanted: those of them
  * that a person named; what has failed before does not matter to them. */
 void graph_round(struct core *core, struct job *job, const struct spans *wanted);

@@ -239,7 +239,7 @@ void job_free(struct core *core, struct job *job)
         deps_forget(core, job);
         backoff_forget_job(core, job);
         when_forget(core, job);
-        graph_free(job);
+        graph_free(core, job);
         watch_forget_job(core, job);
         entries_forget(core, job);
         LL_FOREACH_SAFE (job->acks, ack, next_ack)

@@ -36,20 +36,35 @@ static bool alike(const struct span *a, const struct span *b)
                a->crashes == b->crashes;
 }
 
-static void make_room(struct spans *spans, size_t at)
+/* Whichever part is shorter moves: what is taken out in about ascending order costs little, however many runs there are. */
+static size_t make_room(struct spans *spans, size_t at)
 {
-        if (spans->head == spans->n) {
-                spans->head = spans->n = 0;
-                at = 0;
+        if (spans->head == spans->n)
+                spans->head = spans->n = at = 0;
+        if (spans->head > 0 && at - spans->head < spans->n - at) {
+                spans->head--;
+                memmove(&spans->list[spans->head], &spans->list[spans->head + 1],
+                        (--at - spans->head) * sizeof(*spans->list));
+                return at;
+        }
+        if (spans->n == spans->cap && spans->head > spans->n / 2) { /* what was eaten is room enough */
+                memmove(spans->list, &spans->list[spans->head],
+                        (spans->n - spans->head) * sizeof(*spans->list));
+                at -= spans->head;
+                spans->n -= spans->head;
+                spans->head = 0;
         }
         GROW(spans->list, spans->cap, spans->n + 1);
         memmove(&spans->list[at + 1], &spans->list[at], (spans->n - at) * sizeof(*spans->list));
         spans->n++;
+        return at;
 }
 
 static void erase(struct spans *spans, size_t at)
 {
-        if (at == spans->head) {
+        if (at - spans->head < spans->n - at) {
+                memmove(&spans->list[spans->head + 1], &spans->list[spans->head],
+                        (at - spans->head) * sizeof(*spans->list));
                 spans->head++;
                 return;
         }
@@ -82,9 +97,7 @@ void spans_add(struct spans *spans, struct span span)
                 spans->list[at].lo = span.lo;
                 return;
         }
-        if (spans->head == spans->n)
-                at = 0;
-        make_room(spans, at);
+        at = make_room(spans, at);
         spans->list[at] = span;
 }
 
@@ -127,7 +140,7 @@ void spans_take(struct spans *spans, uint32_t lo, uint32_t hi, struct spans *int
                 part.lo = MAX(run.lo, lo);
                 part.hi = MIN(run.hi, hi);
                 if (part.lo > run.lo && part.hi < run.hi) {
-                        make_room(spans, at);
+                        at = make_room(spans, at);
                         spans->list[at] = run;
                         spans->list[at].hi = part.lo - 1;
                         spans->list[at + 1].lo = part.hi + 1;

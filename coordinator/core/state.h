@@ -239,6 +239,7 @@ struct job {
         bool waits_namesake;
         struct dependency *dependants;
         struct graph *graph; /* its tasks depend on each other; NULL: they do not */
+        struct job *due_next, *due_prev; /* in core.graphs_due */
         struct watch *watches;
 
         bool wants_rows; /* in the line for rows */
@@ -356,10 +357,12 @@ struct core {
         struct heap backoffs; /* by due_us */
         struct heap ats; /* jobs that are too early, by at_us */
         struct heap start_bys; /* jobs by late_mono_us */
+        struct job *graphs_due; /* tasks of theirs ended in this step */
         struct job_set *sets; /* being loaded, by owner and name */
         struct heap sets_by_time; /* the same by until_us */
         struct job *rows_line; /* jobs that want rows, in turn */
         bool rows_out; /* a batch of rows is on its way */
+        int64_t submitted_us; /* mono; of the last submission: rows_next */
         struct job *dirty;
         struct entry_chunk *entries_lru;
         size_t entries_bytes;

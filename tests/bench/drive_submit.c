@@ -6,6 +6,8 @@
  *                              were acknowledged
  *   drive_submit clients N C   N no-op jobs of one task by C clients at once, each one job after the other until it is
  *                              acknowledged: prints the microseconds until all of them were
+ *   drive_submit busy N C      N no-op jobs of one task by C clients at once, each one job after the other until its end
+ *                              is known: prints "jobs_a_second p50_us p99_us"
  *   drive_submit array N       one array of N no-op tasks: prints the microseconds until it was acknowledged, and its id
  *
  * The profile is $JOBMILL_PROFILE. */
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,18 +97,28 @@ static int by_value(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-static void measure_latency(struct client *client, size_t n)
+static void one_by_one(struct client *client, int64_t *took_us, size_t n)
 {
-        int64_t *took_us = xcalloc(n, sizeof(*took_us));
-
         for (size_t i = 0; i < n; i++) {
                 int64_t start_us = clock_mono_us();
 
                 await_end(client, submit(client, i, 1, NULL));
                 took_us[i] = clock_mono_us() - start_us;
         }
+}
+
+static void print_percentiles(int64_t *took_us, size_t n)
+{
         qsort(took_us, n, sizeof(*took_us), by_value);
         printf("%" PRId64 " %" PRId64 "\n", took_us[n / 2], took_us[n * 99 / 100]);
+}
+
+static void measure_latency(struct client *client, size_t n)
+{
+        int64_t *took_us = xcalloc(n, sizeof(*took_us));
+
+        one_by_one(client, took_us, n);
+        print_percentiles(took_us, n);
         free(took_us);
 }
 
@@ -118,21 +131,31 @@ static void measure_single(struct client *client, size_t n, size_t per_message)
         printf("%" PRId64 "\n", clock_mono_us() - start_us);
 }
 
-static void measure_clients(const struct profile *profile, size_t n, size_t n_clients)
+/* What a client of its own process does. took_us: its n places, or NULL where the end is not waited for. */
+static void be_client(const struct profile *profile, int64_t *took_us, size_t n)
+{
+        struct err err = { 0 };
+        struct client *client = client_open(profile, 10000, &err);
+
+        if (!client)
+                die(&err);
+        if (took_us)
+                one_by_one(client, took_us, n);
+        for (size_t i = 0; i < n && !took_us; i++)
+                submit(client, i, 1, NULL);
+        client_free(client);
+}
+
+/* Returns how long it took, microseconds. */
+static int64_t run_clients(const struct profile *profile, int64_t *took_us, size_t n, size_t n_clients)
 {
         int64_t start_us = clock_mono_us();
+        size_t each = n / n_clients;
         int status;
 
         for (size_t c = 0; c < n_clients; c++) {
                 if (fork() == 0) {
-                        struct err err = { 0 };
-                        struct client *client = client_open(profile, 10000, &err);
-
-                        if (!client)
-                                die(&err);
-                        for (size_t i = 0; i < n / n_clients; i++)
-                                submit(client, i, 1, NULL);
-                        client_free(client);
+                        be_client(profile, took_us ? took_us + c * each : NULL, each);
                         _exit(0);
                 }
         }
@@ -140,7 +163,24 @@ static void measure_clients(const struct profile *profile, size_t n, size_t n_cl
                 if (status != 0)
                         exit(70);
         }
-        printf("%" PRId64 "\n", clock_mono_us() - start_us);
+        return clock_mono_us() - start_us;
+}
+
+static void measure_busy(const struct profile *profile, size_t n, size_t n_clients)
+{
+        size_t done = n / n_clients * n_clients;
+        size_t bytes = done * sizeof(int64_t);
+        int64_t *took_us = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        int64_t us;
+
+        if (done == 0 || took_us == MAP_FAILED) {
+                fprintf(stderr, "drive_submit: fewer jobs than clients\n");
+                exit(64);
+        }
+        us = run_clients(profile, took_us, n, n_clients);
+        printf("%.0f ", (double)done * 1e6 / (double)us);
+        print_percentiles(took_us, done);
+        munmap(took_us, bytes);
 }
 
 static void measure_array(struct client *client, size_t n)
@@ -163,12 +203,15 @@ int main(int argc, char **argv)
 
         if (!path || n == 0 || per_message == 0) {
                 fprintf(stderr, "usage: JOBMILL_PROFILE=FILE drive_submit latency N | single N PER_MESSAGE | "
-                                "clients N CLIENTS | array N\n");
+                                "clients N CLIENTS | busy N CLIENTS | array N\n");
                 return 64;
         }
         profile = profile_load(path, &err);
-        if (profile && strcmp(argv[1], "clients") == 0) {
-                measure_clients(profile, n, per_message);
+        if (profile && (strcmp(argv[1], "clients") == 0 || strcmp(argv[1], "busy") == 0)) {
+                if (strcmp(argv[1], "busy") == 0)
+                        measure_busy(profile, n, per_message);
+                else
+                        printf("%" PRId64 "\n", run_clients(profile, NULL, n, per_message));
                 profile_free(profile);
                 return 0;
         }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Draws build/bench.json: plot.sh [FILE.json] >FILE.svg. Left the no-op rate over the tasks that had finished before, right
-# the latency of a task submitted alone. No program but awk.
+# the latency of single tasks over the rate at which ever more clients submit them. No program but awk.
 set -u -o pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." || exit 70
 
@@ -23,6 +23,18 @@ sed -n 's/.*"name":"\([^"]*\)","value":\([0-9.]*\),.*/\1 \2/p' "${1:-build/bench
                         text(x + 54, 264 - 50 * i, "end", top * i / 4 unit)
                 }
         }
+        function curve(which, colour, i, name, x, y, points) {
+                for (i = 1; i <= 64; i *= 2) {
+                        name = "busy_" i "_"
+                        if (!value[name "rate"]) continue
+                        x = 570 + 350 * value[name "rate"] / wide
+                        y = 260 - 200 * value[name which] / 1000 / top
+                        points = points sprintf("%.1f,%.1f ", x, y)
+                        printf "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", x, y, colour
+                }
+                printf "<polyline points=\"%s\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>\n", points, colour
+                text(x + 4, y - 8, "end", which)
+        }
         $1 ~ /^rate_at_/ { n++; at[n] = substr($1, 9) / 1e6; rate[n] = $2; if ($2 > most) most = $2 }
         { value[$1] = $2 }
         END {
@@ -38,23 +50,17 @@ sed -n 's/.*"name":"\([^"]*\)","value":\([0-9.]*\),.*/\1 \2/p' "${1:-build/bench
                         text(x, 280, "middle", at[i])
                 }
                 printf "<polyline points=\"%s\" fill=\"none\" stroke=\"#1f6feb\" stroke-width=\"2\"/>\n", points
-                n = split("latency_p50 latency_p99 load_p50 load_p99 whole_p50 whole_p99", names, " ")
-                split("p50|p99|p50|p99|p50|p99", labels, "|")
-                for (i = 1; i <= n; i++)
-                        if (value[names[i]] > slowest)
-                                slowest = value[names[i]]
-                top = round_up(slowest / 1000)
-                axis(490, top, "submit until its end is known, one no-op task (ms)", "")
-                for (i = 1; i <= n; i++) {
-                        v = value[names[i]] / 1000
-                        x = 570 + 62 * (i - 1)
-                        h = 200 * v / top
-                        printf "<rect x=\"%.1f\" y=\"%.1f\" width=\"36\" height=\"%.1f\" fill=\"%s\"/>\n", x, 260 - h, h, i % 2 ? "#1f6feb" : "#9ec1f7"
-                        text(x + 18, 255 - h, "middle", sprintf("%.1f", v))
-                        text(x + 18, 280, "middle", labels[i])
+                for (i = 1; i <= 64; i *= 2) {
+                        name = "busy_" i "_"
+                        if (value[name "p99"] > slowest) slowest = value[name "p99"]
+                        if (value[name "rate"] > fastest) fastest = value[name "rate"]
                 }
-                text(619, 298, "middle", "client, idle")
-                text(743, 298, "middle", "client, array running")
-                text(867, 298, "middle", "jobsubmit --wait")
+                top = round_up(slowest / 1000)
+                wide = round_up(fastest)
+                axis(490, top, "submit to end known (ms), over single tasks a second (1 to 64 clients)", "")
+                curve("p50", "#1f6feb")
+                curve("p99", "#d1570b")
+                for (i = 0; i <= 4; i++)
+                        text(570 + 350 * i / 4, 280, "middle", wide * i / 4)
                 print "</svg>"
         }'

@@ -7,16 +7,16 @@
 set -u -o pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." || exit 70
 
-SECTIONS="noop single clients shell spawn output latency reader load array history replay workers memory peers micro"
+SECTIONS="noop single clients shell spawn output latency reader load busy array history replay workers memory peers micro"
 wanted() { [ -z "${BENCH:-}" ] || [[ " ${BENCH//,/ } " == *" $1 "* ]]; }
 for section in ${BENCH:+${BENCH//,/ }}; do
         [[ " $SECTIONS " == *" $section "* ]] || { echo "bench: no section '$section'; there are: $SECTIONS" >&2 && exit 64; }
 done
 if [ "${BENCH_QUICK:-}" = 1 ]; then
-        RUNS=${RUNS:-1} NOOP=40000 SINGLE=4000 SHELL_JOBS=100 SPAWN=1000 LATENCY=400 LOAD=30 WHOLE=60
+        RUNS=${RUNS:-1} NOOP=40000 SINGLE=4000 SHELL_JOBS=100 SPAWN=1000 LATENCY=400 LOAD=30 WHOLE=60 BUSY=2000
         ARRAYS=1000000 HISTORY=200000 STEPS=5 QUEUED=1000000 WORKERS=1000 BEATS_S=12
 else
-        RUNS=${RUNS:-3} NOOP=400000 SINGLE=20000 SHELL_JOBS=500 SPAWN=5000 LATENCY=2000 LOAD=100 WHOLE=300
+        RUNS=${RUNS:-3} NOOP=400000 SINGLE=20000 SHELL_JOBS=500 SPAWN=5000 LATENCY=2000 LOAD=100 WHOLE=300 BUSY=10000
         ARRAYS="1000000 10000000" HISTORY=1000000 STEPS=11 QUEUED=1000000 WORKERS=10000 BEATS_S=30
 fi
 . tests/bench/lib.sh
@@ -114,6 +114,16 @@ measure_load() {
         for ((i = 0; i < RUNS; i++)); do $DRIVE latency $LOAD || exit 70; done >"$T/v"
         percentiles load "submit to end known while an array of lower priority runs"
         jobctl cancel "$deep" --yes >/dev/null && all_ended
+}
+measure_busy() { # the curve of the plot
+        local clients what
+        for clients in 1 2 4 8 16 32 64; do
+                for ((i = 0; i < RUNS; i++)); do $DRIVE busy $BUSY $clients || exit 70; done | sort -g >"$T/v"
+                what="$clients clients at once, each one task after the other until its end is known"
+                record "busy_${clients}_rate" "$(cut -d' ' -f1 "$T/v" | median)" jobs/s "$what"
+                record "busy_${clients}_p50" "$(cut -d' ' -f2 "$T/v" | median)" us "the same: submit to end known"
+                record "busy_${clients}_p99" "$(cut -d' ' -f3 "$T/v" | median)" us "the same"
+        done
 }
 
 # --- scale ---

@@ -19,11 +19,16 @@ cat >"$T/rows.json" <<'END'
 {"machine":"one","rows":[
  {"name":"rate_at_0","value":100000,"unit":"tasks/s","what":"x"},
  {"name":"rate_at_1000000","value":90000,"unit":"tasks/s","what":"x"},
- {"name":"latency_p50","value":1000,"unit":"us","what":"x"}
+ {"name":"busy_1_rate","value":800,"unit":"jobs/s","what":"x"},
+ {"name":"busy_1_p50","value":1000,"unit":"us","what":"x"},
+ {"name":"busy_1_p99","value":2000,"unit":"us","what":"x"},
+ {"name":"busy_2_rate","value":1500,"unit":"jobs/s","what":"x"},
+ {"name":"busy_2_p50","value":1200,"unit":"us","what":"x"},
+ {"name":"busy_2_p99","value":2400,"unit":"us","what":"x"}
 ]}
 END
 run bash "$ROOT/tests/bench/plot.sh" "$T/rows.json"
 equal "the plot: exit code" "$status" 0
-equal "the plot: a point a rate" "$(grep -c '<circle' <<<"$out")" 2
+equal "the plot: a point a rate, two a number of clients" "$(grep -c '<circle' <<<"$out")" 6
 matches "the plot is whole" "$out" '</svg>$'
 finish

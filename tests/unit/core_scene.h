@@ -35,6 +35,8 @@ struct scene_grant { /* as a worker was told */
 struct scene {
         struct core *core;
         int64_t mono_us, wall_us;
+        int64_t batch_us; /* how long a commit takes */
+        uint64_t rows_most; /* made by one operation */
         uint64_t random, epoch, next_id;
         struct store_op *ops; /* of the open batch, with their order */
         struct fact facts[4096];
@@ -283,6 +285,7 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
         } else if (op->kind == STORE_JOB_COUNTS) {
                 scene_job(s, op->u.counts.job.n)->state = op->u.counts;
         } else if (op->kind == STORE_TASKS_NEW) {
+                s->rows_most = MAX(s->rows_most, op->u.tasks_new.n);
                 scene_new_rows(s, &op->u.tasks_new);
         } else if (op->kind == STORE_TASK_STATE || op->kind == STORE_TASK_END) {
                 scene_task_rows(s, op);
@@ -418,42 +421,48 @@ static inline void scene_step(struct scene *s, struct event *event)
         scene_carry_out(s, &effects);
 }
 
-/* The open batch commits: then what was said on commit, then its facts. Until nothing is open. */
-static inline void scene_commit(struct scene *s)
+/* The open batch commits: then what was said on commit, then its facts. */
+static inline void scene_commit_one(struct scene *s)
 {
-        while (s->ops || s->n_facts > 0 || s->n_sends > 0 || core_dirty(s->core)) {
-                struct effects effects = { 0 };
-                struct fact facts[4096];
-                struct store_op *ops, *op;
-                size_t n_facts;
+        struct effects effects = { 0 };
+        struct fact facts[4096];
+        struct store_op *ops, *op;
+        size_t n_facts;
 
-                core_flush(s->core, &effects);
-                scene_carry_out(s, &effects);
-                ops = STEAL(s->ops);
-                n_facts = s->n_facts;
-                memcpy(facts, s->facts, n_facts * sizeof(*facts));
-                s->n_facts = 0;
-                for (op = ops; op; op = op->next)
-                        if (!scene_is_taken(ops, op))
-                                scene_apply(s, op);
-                for (size_t i = 0; i < s->n_sends; i++) {
-                        scene_hear(s, &s->sends[i]);
-                        buf_done(&s->sends[i].u.send.header);
-                        shared_bytes_unref(s->sends[i].u.send.body);
-                }
-                s->n_sends = 0;
-                for (size_t i = 0; i < n_facts; i++) {
-                        struct event event = { .kind = EVENT_FACT };
-
-                        event.u.fact.fact = facts[i];
-                        event.u.fact.answer = facts[i].op ? facts[i].op->answer : 0;
-                        scene_step(s, &event);
-                }
-                while ((op = ops)) {
-                        ops = op->next;
-                        store_op_free(op);
-                }
+        core_flush(s->core, &effects);
+        scene_carry_out(s, &effects);
+        s->mono_us += s->batch_us;
+        s->wall_us += s->batch_us;
+        ops = STEAL(s->ops);
+        n_facts = s->n_facts;
+        memcpy(facts, s->facts, n_facts * sizeof(*facts));
+        s->n_facts = 0;
+        for (op = ops; op; op = op->next)
+                if (!scene_is_taken(ops, op))
+                        scene_apply(s, op);
+        for (size_t i = 0; i < s->n_sends; i++) {
+                scene_hear(s, &s->sends[i]);
+                buf_done(&s->sends[i].u.send.header);
+                shared_bytes_unref(s->sends[i].u.send.body);
         }
+        s->n_sends = 0;
+        for (size_t i = 0; i < n_facts; i++) {
+                struct event event = { .kind = EVENT_FACT };
+
+                event.u.fact.fact = facts[i];
+                event.u.fact.answer = facts[i].op ? facts[i].op->answer : 0;
+                scene_step(s, &event);
+        }
+        while ((op = ops)) {
+                ops = op->next;
+                store_op_free(op);
+        }
+}
+
+static inline void scene_commit(struct scene *s) /* until nothing is open */
+{
+        while (s->ops || s->n_facts > 0 || s->n_sends > 0 || core_dirty(s->core))
+                scene_commit_one(s);
 }
 
 static inline void scene_drop_batch(struct scene *s)
@@ -855,8 +864,9 @@ static inline void scene_ready(struct scene *s, unsigned worker, uint64_t slots,
         scene_ready_holding(s, worker, slots, window, NULL, 0, false);
 }
 
-static inline void scene_end(struct scene *s, const struct scene_grant *grant, enum end_status status,
-                             uint64_t exit_code)
+/* Its end is said; nothing is committed yet. */
+static inline void scene_say_end(struct scene *s, const struct scene_grant *grant, enum end_status status,
+                                 uint64_t exit_code)
 {
         struct range range = { grant->lo, grant->hi };
         int64_t us = 1000;
@@ -879,6 +889,12 @@ static inline void scene_end(struct scene *s, const struct scene_grant *grant, e
         msg.u.finished.ends = &end;
         msg.u.finished.n_ends = 1;
         scene_say_worker(s, grant->worker, &msg);
+}
+
+static inline void scene_end(struct scene *s, const struct scene_grant *grant, enum end_status status,
+                             uint64_t exit_code)
+{
+        scene_say_end(s, grant, status, exit_code);
         scene_commit(s);
 }
 

@@ -311,6 +311,20 @@ static void a_large_array_gets_its_rows_in_batches_and_starts_meanwhile(void)
         scene_free(s);
 }
 
+static void batches_of_rows_are_small_while_somebody_submits(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = scene_array(s, ALICE, 50000);
+
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.materialised, 50000);
+        CU_ASSERT_EQUAL(s->rows_most, 1000);
+        s->batch_us = US_PER_S;
+        job = scene_array(s, ALICE, 50000);
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.materialised, 50000);
+        CU_ASSERT_EQUAL(s->rows_most, 5000);
+        scene_free(s);
+}
+
 /* --- sets --- */
 static void load(struct scene *s, const char *set, const char *const *keys, size_t n)
 {
@@ -422,6 +436,7 @@ UNIT_MAIN("core_submit", TEST(an_id_is_told_only_when_the_job_is_durable),
           TEST(while_the_database_is_away_submissions_wait_outside),
           TEST(the_answer_counts_workers_that_could_ever_run_it),
           TEST(a_large_array_gets_its_rows_in_batches_and_starts_meanwhile),
+          TEST(batches_of_rows_are_small_while_somebody_submits),
           TEST(jobs_of_a_set_live_together_with_its_last_message),
           TEST(what_was_loaded_before_is_loaded_once),
           TEST(a_set_that_stands_still_or_is_miscounted_is_dropped_whole))
