@@ -71,7 +71,9 @@ static void carry_out(struct app *app, struct effect *effect)
                 reader_ask(app->reader, &effect->u.read);
                 break;
         case EFFECT_LOAD:
-                if (effect->u.load.round)
+                if (effect->u.load.ends)
+                        reader_load_ends(app->reader, effect->u.load.job, effect->u.load.chunk);
+                else if (effect->u.load.round)
                         reader_load_round(app->reader, effect->u.load.job);
                 else
                         reader_load(app->reader, effect->u.load.job, effect->u.load.chunk);

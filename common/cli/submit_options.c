@@ -230,23 +230,27 @@ static int add_after(struct submit *submit, enum after_when when, const char *wo
         return 0;
 }
 
+/* "ok:36,37,any:38": what is said once holds until something else is. */
 static int parse_after(struct submit *submit, const char *text, struct err *err)
 {
-        static const char *const words[] = { "ok:", "any:", "notok:" };
-        static const enum after_when whens[] = { AFTER_WHEN_OK, AFTER_WHEN_ANY, AFTER_WHEN_NOTOK };
+        static const char *const words[] = { "ok:", "any:", "notok:", "each:" };
+        static const enum after_when whens[] = { AFTER_WHEN_OK, AFTER_WHEN_ANY, AFTER_WHEN_NOTOK,
+                                                 AFTER_WHEN_EACH };
         enum after_when when = AFTER_WHEN_OK;
         const char *p = text;
 
-        for (size_t i = 0; i < ARRAY_LEN(words); i++)
-                if (strncmp(text, words[i], strlen(words[i])) == 0) {
-                        when = whens[i];
-                        p = text + strlen(words[i]);
-                        break;
-                }
         for (;;) {
-                size_t n = strcspn(p, ",");
-                CLEANUP_WITH(xfree) char *word = xstrndup(p, n);
+                CLEANUP_WITH(xfree) char *word = NULL;
+                size_t n, i = 0;
 
+                while (i < ARRAY_LEN(words) && strncmp(p, words[i], strlen(words[i])) != 0)
+                        i++;
+                if (i < ARRAY_LEN(words)) {
+                        when = whens[i];
+                        p += strlen(words[i]);
+                }
+                n = strcspn(p, ",");
+                word = xstrndup(p, n);
                 if (add_after(submit, when, word, err) < 0)
                         return err_wrap(err, "--after %.80s", text);
                 if (!p[n])
@@ -255,37 +259,72 @@ static int parse_after(struct submit *submit, const char *text, struct err *err)
         }
 }
 
-/* "afterok:36:37,afterany:38" */
-static int parse_dependency(struct submit *submit, const char *text, struct err *err)
+/* What Slurm has and we have not: what to say instead. */
+static int refuse_dependency(const char *text, const char *item, struct err *err)
+{
+        if (strchr(text, '?'))
+                return err_set(
+                        err, ERR_USAGE,
+                        "--dependency: '%.80s': one of several (?) is not known, all of a list must be "
+                        "met (,); example: --dependency afterok:36:37,afterany:38",
+                        text);
+        if (strncmp(item, "after:", strlen("after:")) == 0)
+                return err_set(
+                        err, ERR_USAGE,
+                        "--dependency: '%.80s': a job can wait for the end of another, not for its start "
+                        "(after); example: --dependency afterany:36",
+                        text);
+        return err_set(err, ERR_USAGE,
+                       "--dependency: '%.80s' is no list of afterok, afterany, afternotok, aftercorr with "
+                       ":ID[:ID], and singleton; example: --dependency afterok:36:37,afterany:38",
+                       text);
+}
+
+/* One of the list: "afterok:36:37", "singleton". */
+static int add_dependency(struct submit *submit, const char *text, const char *item, struct err *err)
 {
         static const struct {
                 const char *word;
                 enum after_when when;
         } words[] = { { "afterok", AFTER_WHEN_OK },
                       { "afterany", AFTER_WHEN_ANY },
-                      { "afternotok", AFTER_WHEN_NOTOK } };
+                      { "afternotok", AFTER_WHEN_NOTOK },
+                      { "aftercorr", AFTER_WHEN_EACH } };
+        size_t n = strcspn(item, ":"), i = 0;
+
+        if (strcmp(item, "singleton") == 0) {
+                submit->spec.singleton = submit->spec.has_singleton = true;
+                return 0;
+        }
+        while (i < ARRAY_LEN(words) && (strlen(words[i].word) != n || strncmp(item, words[i].word, n) != 0))
+                i++;
+        if (i == ARRAY_LEN(words) || !item[n])
+                return refuse_dependency(text, item, err);
+        while (item[n]) {
+                CLEANUP_WITH(xfree) char *word = NULL;
+
+                item += n + 1;
+                n = strcspn(item, ":");
+                word = xstrndup(item, n);
+                if (add_after(submit, words[i].when, word, err) < 0)
+                        return err_wrap(err, "--dependency %.80s", text);
+        }
+        return 0;
+}
+
+/* "afterok:36:37,afterany:38" */
+static int parse_dependency(struct submit *submit, const char *text, struct err *err)
+{
         const char *p = text;
 
+        if (strchr(text, '?'))
+                return refuse_dependency(text, text, err);
         for (;;) {
-                size_t n = strcspn(p, ",?"), n_word = strcspn(p, ":,?"), i = 0;
+                size_t n = strcspn(p, ",");
+                CLEANUP_WITH(xfree) char *item = xstrndup(p, n);
 
-                while (i < ARRAY_LEN(words) &&
-                       (strlen(words[i].word) != n_word || strncmp(p, words[i].word, n_word) != 0))
-                        i++;
-                if (i == ARRAY_LEN(words) || n_word == n || p[n] == '?')
-                        return err_set(
-                                err, ERR_USAGE,
-                                "--dependency: '%.80s' is no list of afterok, afterany, afternotok with "
-                                ":ID[:ID]; example: --dependency afterok:36:37,afterany:38",
-                                text);
-                for (const char *id = p + n_word + 1; id <= p + n;) {
-                        size_t n_id = MIN(strcspn(id, ":"), (size_t)(p + n - id));
-                        CLEANUP_WITH(xfree) char *word = xstrndup(id, n_id);
-
-                        if (add_after(submit, words[i].when, word, err) < 0)
-                                return err_wrap(err, "--dependency %.80s", text);
-                        id += n_id + 1;
-                }
+                if (add_dependency(submit, text, item, err) < 0)
+                        return -1;
                 if (!p[n])
                         return 0;
                 p += n + 1;

@@ -240,16 +240,18 @@ static const struct opt options[] = {
           .arg = "[WHEN:]ID[,ID]",
           .many = true,
           .example = "ok:36,37",
-          .help = "start when these jobs have ended: ok (all succeeded; default), any, notok; an ID may be "
-                  "last "
-                  "or @name" },
+          .help = "start when these jobs have ended: ok (all succeeded; default), any, notok; each: every "
+                  "element by itself, when the one of its index has succeeded (where there is none: at "
+                  "once); "
+                  "an ID may be last or @name" },
         { .name = "singleton", .help = "wait while an older job of yours with the same name is unfinished" },
         { .name = "dependency",
           .parse = opt_word,
           .arg = "LIST",
           .many = true,
           .example = "afterok:36:37,afterany:38",
-          .help = "the same as Slurm spells it: afterok, afterany, afternotok, each with :ID[:ID]" },
+          .help = "the same as Slurm spells it: afterok, afterany, afternotok, aftercorr with :ID[:ID]; "
+                  "singleton" },
         { .name = "on-dep-fail",
           .parse = parse_on_dep_fail,
           .arg = "WHAT",

@@ -250,7 +250,8 @@ static void forget_round(struct job_round *round)
 {
         job_spec_free(round->replay.job.spec);
         free(round->tasks);
-        *round = (struct job_round){ .job = round->job };
+        *round =
+                (struct job_round){ .job = round->job, .ends = round->ends, .generation = round->generation };
 }
 
 static void answer_load(struct reader_hand *hand, struct reader_answer *load)
@@ -419,13 +420,22 @@ void reader_load(struct reader *reader, struct job_id job, uint32_t chunk)
         push_task(reader, task);
 }
 
-void reader_load_round(struct reader *reader, struct job_id job)
+static void load_round(struct reader *reader, const struct job_round *round)
 {
         struct task *task = xcalloc(1, sizeof(*task));
 
         task->load = xcalloc(1, sizeof(*task->load));
-        task->load->job = job;
-        task->load->round = xcalloc(1, sizeof(*task->load->round));
-        task->load->round->job = job;
+        task->load->job = round->job;
+        task->load->round = xmemdup(round, sizeof(*round));
         push_task(reader, task);
+}
+
+void reader_load_round(struct reader *reader, struct job_id job)
+{
+        load_round(reader, &(struct job_round){ .job = job });
+}
+
+void reader_load_ends(struct reader *reader, struct job_id job, uint32_t generation)
+{
+        load_round(reader, &(struct job_round){ .job = job, .ends = true, .generation = generation });
 }

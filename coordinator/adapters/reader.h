@@ -19,6 +19,7 @@ int reader_fd(const struct reader *reader); /* eventfd: readable when reader_nex
 void reader_ask(struct reader *reader, struct read_request **take_read);
 void reader_load(struct reader *reader, struct job_id job, uint32_t chunk);
 void reader_load_round(struct reader *reader, struct job_id job);
+void reader_load_ends(struct reader *reader, struct job_id job, uint32_t generation);
 
 struct reader_answer {
         struct reader_answer *next;

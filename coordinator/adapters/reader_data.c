@@ -215,6 +215,7 @@ static void keep_tasks(void *arg, const struct replay_tasks *tasks)
 
 int reader_round(struct reader_hand *hand, struct job_round *round, struct err *err)
 {
+        const struct job_state *state = &round->replay.job.state;
         struct round_rows rows = { .round = round };
         struct store_positions all = { 0 };
 
@@ -224,6 +225,8 @@ int reader_round(struct reader_hand *hand, struct job_round *round, struct err *
         if (!round->found)
                 return 0;
         all.to = round->replay.job.tasks;
-        return store_read_tasks(hand->db, "round_tasks", round->job, &round->replay.job.spec->spec, all,
-                                keep_tasks, &rows, err);
+        if (round->ends && state->ended_us == 0) /* beyond that nothing can have ended */
+                all.to = MIN(state->mark, state->materialised);
+        return store_read_tasks(hand->db, round->ends ? "round_ends" : "round_tasks", round->job,
+                                &round->replay.job.spec->spec, all, keep_tasks, &rows, err);
 }

@@ -100,6 +100,7 @@ int store_read_job(struct db *db, struct store_keys *keys, struct sealer *sealer
 struct gather {
         struct replay_tasks tasks; /* the run that is growing; n_indexes 0: none */
         bool any;
+        uint64_t step; /* between neighbours; 1 where other parts lie between those of one */
         store_tasks_fn *each;
         void *arg;
 };
@@ -120,7 +121,8 @@ static void gather_end(struct gather *gather)
 
 static void gather_row(struct gather *gather, const struct replay_tasks *row)
 {
-        if (gather->any && gather->tasks.indexes.hi + 1 == row->indexes.lo && alike(&gather->tasks, row)) {
+        if (gather->any && gather->tasks.indexes.hi + gather->step == row->indexes.lo &&
+            alike(&gather->tasks, row)) {
                 gather->tasks.indexes.hi = row->indexes.hi;
                 return;
         }
@@ -179,8 +181,10 @@ int store_read_tasks(struct db *db, const char *statement, struct job_id job, co
         struct indexes indexes = { 0 };
         int done = indexes_init(&indexes, spec, TASKS_MOST, err);
 
-        for (size_t i = 0; i < indexes.n_parts && done == 0; i++)
+        for (size_t i = 0; i < indexes.n_parts && done == 0; i++) {
+                gather.step = indexes.apart ? indexes.parts[i].step : 1;
                 done = read_part(db, statement, job, &indexes.parts[i], positions, &gather, err);
+        }
         gather_end(&gather);
         indexes_done(&indexes);
         return done;

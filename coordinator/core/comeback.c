@@ -7,6 +7,7 @@
 #include "core/comeback.h"
 
 #include "base/clock.h"
+#include "core/each.h"
 #include "core/job.h"
 #include "core/round.h"
 
@@ -57,18 +58,24 @@ static void forget(struct core *core, struct comeback *one)
 
 static void drop(struct core *core, struct comeback *one)
 {
+        struct job *job = job_find(core, one->job);
+
         effects_store(core->out, STORE_ABORTED_DROP)->u.job.n = one->job;
+        if (job)
+                each_untold(job);
         forget(core, one);
 }
 
-/* In memory it has not come to its end, or runs again in part. */
+/* In memory it has not come to its end, or runs again in part. Elements of one that waits for another job element by
+ * element need not wait for that end. */
 static void start(struct core *core, struct comeback *one)
 {
         const struct job *job = job_find(core, one->job);
 
-        if (job && job->phase == JOB_LIVE && job->ending == 0 && job->n[TASK_STATUS_ABORTED] == 0) {
+        if (job && job->phase == JOB_LIVE && job->ending == 0 && job->sweep.count == 0 &&
+            job->n[TASK_STATUS_ABORTED] == 0) {
                 drop(core, one);
-        } else if (job || round_is_read(core, one->job) || core->degraded) {
+        } else if ((job && !each_may_come_back(job)) || round_is_read(core, one->job) || core->degraded) {
                 later(core, one);
         } else {
                 one->loading = true;
@@ -89,13 +96,35 @@ void comeback_on_due(struct core *core, const struct store_find_due *due)
                 start(core, &core->comebacks[i - 1]);
 }
 
+static uint64_t count_aborted(const struct job *job, const struct job_round *round)
+{
+        struct spans aborted = { 0 };
+        uint64_t n;
+
+        for (size_t i = 0; i < round->n_tasks; i++) {
+                if (round->tasks[i].status == TASK_STATUS_ABORTED)
+                        index_spans(&job->indexes, &round->tasks[i].indexes, 1, &aborted);
+        }
+        n = aborted.count;
+        spans_done(&aborted);
+        return n;
+}
+
+/* Whether it was read as it stands: with its row in Aborted every such task comes back. */
+static bool is_whole(const struct job *job, const struct job_round *round)
+{
+        if (!job)
+                return round_is_over(round);
+        return each_may_come_back(job) && count_aborted(job, round) == job->n[TASK_STATUS_ABORTED];
+}
+
 bool comeback_on_answer(struct core *core, struct job_round *round)
 {
         struct comeback *one = find(core, round->job.n);
 
         if (!one || !one->loading)
                 return false;
-        if (round->failed || (round->found && !round_is_over(round)) || job_find(core, one->job))
+        if (round->failed || (round->found && !is_whole(job_find(core, one->job), round)))
                 later(core, one);
         else if (round->found && round_bring_dependant(core, round))
                 forget(core, one);

@@ -11,6 +11,7 @@
 #include "core/client.h"
 #include "core/comeback.h"
 #include "core/deps.h"
+#include "core/each.h"
 #include "core/entries.h"
 #include "core/graph.h"
 #include "core/group.h"
@@ -51,6 +52,7 @@ struct core *core_new(void)
         worker_init(core);
         backoff_init(core);
         when_init(core);
+        each_init(core);
         return core;
 }
 
@@ -76,6 +78,7 @@ void core_free(struct core *core)
         heap_done(&core->uploads);
         backoff_done(core);
         when_done(core);
+        each_done(core);
         sets_done(core);
         access_done(&core->access);
         free(core->edge_hits);
@@ -243,6 +246,9 @@ static void on_fact(struct core *core, const struct event *event)
         case FACT_DUE:
                 comeback_on_due(core, &fact->op->u.find_due);
                 break;
+        case FACT_EACH:
+                each_committed(core, fact->job.n, fact->n);
+                break;
         case FACT_WATCH:
                 if (job)
                         watch_begin(core, job, (struct session_id){ fact->n });
@@ -282,6 +288,7 @@ static void tick(struct core *core)
         news_tick(core);
         adopt_check(core);
         comeback_tick(core);
+        each_tick(core);
 }
 
 static void on_life(struct core *core, struct event *event)
@@ -319,7 +326,9 @@ static void on_life(struct core *core, struct event *event)
                 core->draining = true;
                 break;
         case EVENT_ROUND:
-                if (!comeback_on_answer(core, event->u.round))
+                if (event->u.round->ends)
+                        each_on_answer(core, event->u.round);
+                else if (!comeback_on_answer(core, event->u.round))
                         round_on_answer(core, event->u.round);
                 break;
         case EVENT_KEY_REFUSED:
@@ -400,6 +409,7 @@ int64_t core_next_deadline_us(const struct core *core)
                 deadline = earlier(deadline, core->progress_at_us);
         if (core->rights_at_us != 0)
                 deadline = earlier(deadline, core->rights_at_us);
+        deadline = earlier(deadline, each_next_us(core));
         if (core->comeback_at_us != 0)
                 deadline = earlier(deadline, core->comeback_at_us);
         if (core->limbo_until_us != 0)

@@ -21,6 +21,8 @@ void deps_attach(struct core *core, struct job *job)
         for (size_t i = 0; i < spec->n_after; i++) {
                 struct job *on = job_find(core, spec->after[i].job);
 
+                if (spec->after[i].when == AFTER_WHEN_EACH) /* each.c: not the job waits, its elements do */
+                        continue;
                 job->waits[i] = (struct dependency){ .job = job,
                                                      .on.n = spec->after[i].job,
                                                      .when = spec->after[i].when };
@@ -34,7 +36,7 @@ void deps_attach_open(struct core *core, struct job *job)
 {
         deps_attach(core, job);
         for (size_t i = 0; job->waits && i < job->spec->spec.n_after; i++) {
-                if (job->waits[i].prev)
+                if (job->waits[i].prev || job->waits[i].on.n == 0)
                         continue;
                 job->waits[i].on.n = 0;
                 job->n_waits--;
@@ -59,6 +61,8 @@ static bool is_met(const struct job *job, enum after_when when, enum task_status
                 return true;
         case AFTER_WHEN_NOTOK:
                 return status != TASK_STATUS_SUCCEEDED;
+        case AFTER_WHEN_EACH:
+                return true;
         }
         return false;
 }
@@ -92,6 +96,8 @@ void deps_answer(struct core *core, struct job *job, size_t k, bool found, enum 
         if (!job->waits || k >= job->spec->spec.n_after)
                 return;
         dependency = &job->waits[k];
+        if (dependency->on.n == 0)
+                return;
         on = job_find(core, dependency->on.n);
         if (on && on != job && !dependency->prev) /* it has a new round since it was asked */
                 DL_APPEND(on->dependants, dependency);
@@ -119,7 +125,7 @@ void deps_ask(struct core *core, struct job *job)
         for (size_t k = 0; k < job->spec->spec.n_after; k++) {
                 uint64_t on = job->spec->spec.after[k].job;
 
-                if (job_find(core, on))
+                if (job->spec->spec.after[k].when == AFTER_WHEN_EACH || job_find(core, on))
                         continue;
                 if (!pending) {
                         pending = pending_new(core, &nobody, NULL, answer_all);

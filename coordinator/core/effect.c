@@ -94,6 +94,15 @@ void effects_load_round(struct effects *effects, struct job_id job)
         effect->u.load.round = true;
 }
 
+void effects_load_ends(struct effects *effects, struct job_id job, uint32_t generation)
+{
+        struct effect *effect = add(effects, EFFECT_LOAD);
+
+        effect->u.load.job = job;
+        effect->u.load.ends = true;
+        effect->u.load.chunk = generation;
+}
+
 void effects_key(struct effects *effects, const char *public_key, bool allowed)
 {
         struct effect *effect = add(effects, EFFECT_KEY);

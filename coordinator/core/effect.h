@@ -39,6 +39,7 @@ enum fact_kind {
         FACT_SWEPT, /* job: one chunk of tasks that were never started has its final status */
         FACT_ROUND, /* job: a new round is committed */
         FACT_DUE, /* the answer to STORE_FIND_DUE is in fact.op */
+        FACT_EACH, /* job, n: ends of tasks that elements of others wait for, up to this number */
         FACT_WATCH, /* n: a session; job, if it is of one: what was recorded before its subscription is committed */
         FACT_AGAIN, /* job, n: tasks whose attempt is used up may be granted again */
 };
@@ -82,7 +83,9 @@ struct effect {
                 struct {
                         struct job_id job;
                         bool round; /* the job as it stands and its ended tasks: EVENT_ROUND answers */
-                        uint32_t chunk; /* else entries: chunk number; EVENT_ENTRIES answers */
+                        bool ends; /* the job as it stands and all its tasks that have not succeeded: EVENT_ROUND */
+                        uint32_t
+                                chunk; /* else entries: chunk number; EVENT_ENTRIES answers. ends: generation */
                 } load;
                 struct {
                         char public_key[41];
@@ -108,6 +111,7 @@ void effects_fact(struct effects *effects, struct fact fact);
 void effects_read(struct effects *effects, struct read_request *read);
 void effects_load(struct effects *effects, struct job_id job, uint32_t chunk);
 void effects_load_round(struct effects *effects, struct job_id job);
+void effects_load_ends(struct effects *effects, struct job_id job, uint32_t generation);
 void effects_key(struct effects *effects, const char *public_key, bool allowed);
 void effects_stop(struct effects *effects, enum err_code code, const char *text);
 void read_request_free(struct read_request *read);

@@ -26,7 +26,7 @@ enum event_kind {
         EVENT_FACT, /* a fact whose batch has committed */
         EVENT_ENTRIES, /* answer to a load: one chunk of entries, opened */
         EVENT_DRAIN, /* SIGTERM: grant nothing more, finish acknowledgements */
-        EVENT_ROUND, /* answer to a load for a retry */
+        EVENT_ROUND, /* answer to a load for a retry, or of the ends that others wait for */
         EVENT_KEY_REFUSED, /* ZAP turned a key away (summarised by the router) */
         EVENT_DEGRADED, /* the database does not answer, or does again: shed what may be shed */
 };
@@ -49,11 +49,14 @@ struct replay_tasks { /* tasks alike, in one row group */
 /* What a retry needs to know of a job. Everything in it is taken over or copied by the core as it says. */
 struct job_round {
         struct job_id job;
+        bool ends; /* asked by each.c: all tasks but those that succeeded */
+        uint32_t generation; /* ... with this number */
         bool failed; /* it could not be read: answered RETRY_LATER */
         bool found;
         struct replay_job
                 replay; /* as committed; its spec is taken over if the core takes the job (sets NULL) */
-        struct replay_tasks *tasks; /* final and not succeeded, ascending, alike ones grouped; borrowed */
+        struct replay_tasks *
+                tasks; /* not succeeded and (but for `ends`) final, ascending, alike ones grouped; borrowed */
         size_t n_tasks;
 };
 

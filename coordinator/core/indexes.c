@@ -243,3 +243,48 @@ void index_spans(const struct indexes *indexes, const struct range *list, size_t
                 }
         }
 }
+
+/* Of the indexes lo, lo + step, … hi those that this part has. */
+static void map_part(const struct index_part *part, struct range range, uint64_t step, struct spans *out)
+{
+        uint64_t from = MAX(range.lo, part->lo);
+
+        if (part->step % step == 0) {
+                if (part->lo % step == range.lo % step)
+                        part_spans(part, &range, out);
+                return;
+        }
+        from = part->lo + (from - part->lo + part->step - 1) / part->step * part->step;
+        for (; from <= MIN(range.hi, part->hi); from += part->step) {
+                if ((from - range.lo) % step == 0)
+                        part_spans(part, &(struct range){ from, from }, out);
+        }
+}
+
+static void map_range(const struct indexes *to, struct range range, uint64_t step, struct spans *out)
+{
+        for (size_t i = to->apart ? part_at(to, range.lo) : 0; i < to->n_parts; i++) {
+                if (to->apart && to->parts[i].lo > range.hi)
+                        break;
+                map_part(&to->parts[i], range, range.lo == range.hi ? 1 : step, out);
+        }
+}
+
+void index_map(const struct indexes *from, const struct spans *which, const struct indexes *to,
+               struct spans *out)
+{
+        for (size_t k = which->head; k < which->n; k++) {
+                const struct span *run = &which->list[k];
+
+                for (size_t i = part_of(from, run->lo); i < from->n_parts && from->parts[i].at <= run->hi;
+                     i++) {
+                        const struct index_part *part = &from->parts[i];
+                        uint64_t lo = MAX(part->at, run->lo) - part->at;
+                        uint64_t hi = MIN(part->at + part->n - 1, run->hi) - part->at;
+
+                        map_range(to,
+                                  (struct range){ part->lo + lo * part->step, part->lo + hi * part->step },
+                                  part->step, out);
+                }
+        }
+}

@@ -41,5 +41,9 @@ uint64_t index_run(const struct indexes *indexes, uint32_t position);
 void index_ranges(const struct indexes *indexes, uint32_t lo, uint32_t hi, struct ranges *out);
 /* The positions whose index lies within the ranges, as spans without attributes. */
 void index_spans(const struct indexes *indexes, const struct range *list, size_t n, struct spans *out);
+/* The positions of `to` whose index is that of one of these positions of `from`. Where the steps of one divide those of the
+ * other, a run stays a run. */
+void index_map(const struct indexes *from, const struct spans *which, const struct indexes *to,
+               struct spans *out);
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/abort.h"
 #include "core/backoff.h"
 #include "core/deps.h"
+#include "core/each.h"
 #include "core/entries.h"
 #include "core/graph.h"
 #include "core/lease.h"
@@ -201,6 +202,7 @@ struct job *job_new(struct core *core, struct job_id id, struct principal_id own
         lot_init_plain(core, job);
         shape_attach(core, job);
         namesake_join(core, job);
+        each_attach(core, job);
         HASH_ADD(hh, core->jobs, id.n, sizeof(job->id.n), job);
         if (id.n >= core->next_job)
                 core->next_job = id.n + 1;
@@ -239,6 +241,7 @@ void job_free(struct core *core, struct job *job)
         deps_forget(core, job);
         backoff_forget_job(core, job);
         when_forget(core, job);
+        each_forget(core, job);
         graph_free(core, job);
         watch_forget_job(core, job);
         entries_forget(core, job);
@@ -503,6 +506,12 @@ void job_check_end(struct core *core, struct job *job)
         job->end_fact = job_end_fact(core, job);
 }
 
+void job_begin(struct core *core, struct job *job)
+{
+        graph_begin(core, job);
+        each_begin(core, job);
+}
+
 void job_live(struct core *core, struct job *job)
 {
         job->phase = JOB_LIVE;
@@ -510,5 +519,6 @@ void job_live(struct core *core, struct job *job)
         rows_mark(
                 core,
                 job); /* a restart may find the cursor at the mark: nothing would be granted, so nothing ask */
+        each_ask(core, job);
         queue_consider(core, job);
 }

@@ -49,6 +49,8 @@ void job_flush(struct core *core); /* counts of dirty jobs */
 uint64_t job_end_fact(struct core *core, struct job *job);
 /* Has its last task ended? Then it is over, and everybody hears of it when that is committed. */
 void job_check_end(struct core *core, struct job *job);
+/* It is whole, and not committed yet: tasks that depend on other tasks wait from now on. */
+void job_begin(struct core *core, struct job *job);
 /* It came to life (its submission is committed, or replay is done): start what it can. */
 void job_live(struct core *core, struct job *job);
 

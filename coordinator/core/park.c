@@ -3,7 +3,8 @@
  * Invariants: 1. parked positions at or above the cursor are in job.gone: the cursor passes over them. 2. all of
  * job.parked is counted under job.parked_at, which is park_home. 3. what was let go stays in job.ripe until it lies below
  * the committed mark and its row exists; what has a row is in job.cool until that says queued. So a restart never takes
- * a task that was granted for one that waits. */
+ * a task that was granted for one that waits. 4. of a job whose elements wait for those of another, whatever lies above the
+ * mark waits: a restart parks it again without a look at ten million rows. Parked tasks of others lie below it. */
 #include "core/park.h"
 
 #include "core/job.h"
@@ -68,11 +69,12 @@ static void write_rows(struct core *core, struct job *job, const struct spans *w
         spans_done(&alike);
 }
 
-/* A restart takes for never granted what lies above the mark, and never looks at its row. */
-static void raise_mark(struct core *core, struct job *job, uint32_t mark)
+/* A restart takes for never granted what lies above the mark, and never looks at its row. ahead: not again for every task. */
+static void raise_mark(struct core *core, struct job *job, uint32_t mark, uint32_t ahead)
 {
         if (mark <= job->mark_asked)
                 return;
+        mark = (uint32_t)MIN((uint64_t)job->tasks, (uint64_t)mark + ahead);
         job->mark_asked = mark;
         job_set_dirty(core, job);
         if (job->phase == JOB_LIVE)
@@ -86,7 +88,8 @@ static void park_all(struct core *core, struct job *job, struct spans *taken, en
         job->parked_at = park_home(job);
         if (home != job->parked_at)
                 job_move(core, job, home, TRIGGER_WAIT, job->parked_at, taken->count);
-        raise_mark(core, job, taken->list[taken->n - 1].hi + 1);
+        if (why != PARK_DEPENDENCY || !job->eaches)
+                raise_mark(core, job, taken->list[taken->n - 1].hi + 1, 0);
         write_rows(core, job, taken, TASK_STATUS_WAITING,
                    why == PARK_DEPENDENCY ? TASK_REASON_DEPENDENCY : TASK_REASON_NONE, until_us);
         for (size_t i = taken->head; i < taken->n; i++) {
@@ -165,6 +168,7 @@ void park_release(struct core *core, struct job *job, const struct spans *which,
         if (free.count == 0)
                 return;
         leave_parked(core, job, free.count);
+        raise_mark(core, job, free.list[free.n - 1].hi + 1, MARK_STRIDE);
         write_rows(core, job, &free, TASK_STATUS_QUEUED, TASK_REASON_NONE, 0);
         if (job->exist_asked > 0)
                 spans_take(&free, 0, job->exist_asked - 1, &written);
@@ -191,6 +195,16 @@ void park_replayed(struct job *job, const struct span *run, bool dependency)
 
         parked.note = dependency ? PARK_DEPENDENCY : PARK_TIME;
         spans_add(&job->parked, parked);
+}
+
+void park_rest(struct job *job)
+{
+        struct span rest = { .lo = job->cursor, .hi = job->tasks - 1 };
+
+        if (job->cursor == job->tasks)
+                return;
+        spans_add(&job->gone, rest);
+        park_replayed(job, &rest, true);
 }
 
 void park_settle(struct job *job)

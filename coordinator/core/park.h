@@ -24,6 +24,8 @@ void park_taken(struct core *core, struct job *job, struct spans *take, enum par
 void park_release(struct core *core, struct job *job, const struct spans *which, enum park why);
 /* From the row of a task that waits, below the cursor; counts are settled by park_settle. */
 void park_replayed(struct job *job, const struct span *run, bool dependency);
+/* The same for everything above the cursor: it waits for a dependency and was never granted. */
+void park_rest(struct job *job);
 void park_settle(struct job *job); /* n[QUEUED] still has those that were replayed */
 
 enum task_status park_home(const struct job *job); /* held or waiting */

@@ -12,6 +12,7 @@
 #include "core/backoff.h"
 #include "core/comeback.h"
 #include "core/deps.h"
+#include "core/each.h"
 #include "core/graph.h"
 #include "core/job.h"
 #include "core/memory.h"
@@ -149,10 +150,12 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
 /* ------------------------------------------------------------------ all of it is there */
 
 /* What was granted must have found its dependencies met: such a job does not wait again. A person may cancel tasks of a
- * job that still waits: they say nothing. */
+ * job that still waits, and elements may be aborted because of others: they say nothing. */
 static bool was_granted(const struct job *job)
 {
-        return job->ending != 0 || job->started_us != 0 || job_final(job) > job->n[TASK_STATUS_CANCELLED];
+        uint64_t unstarted = job->n[TASK_STATUS_CANCELLED] + (job->eaches ? job->n[TASK_STATUS_ABORTED] : 0);
+
+        return job->ending != 0 || job->started_us != 0 || job_final(job) > unstarted;
 }
 
 static void settle_home(struct core *core, struct job *job)
@@ -191,19 +194,14 @@ static void revive(struct core *core, struct job *job)
                         "the counts of a stored job do not fit its tasks: jobctl server doctor tells which");
                 return;
         }
+        if ((job->graph || job->eaches) && job->ending == 0)
+                park_rest(job);
         settle_home(core, job);
-        if (job->graph && job->cursor < job->tasks && job->ending == 0) {
-                /* Rows that were never made: what was never granted waits like everything else. */
-                struct spans rest = { 0 };
-
-                spans_add(&rest, (struct span){ .lo = job->cursor, .hi = job->tasks - 1 });
-                park_tasks(core, job, &rest, PARK_DEPENDENCY);
-                spans_done(&rest);
-        }
         if (job->limbo.count > 0)
                 core->limbo_until_us = core->mono_us + core->settings.lease_ms * US_PER_MS;
         job_live(core, job);
         graph_load(core, job);
+        each_replayed(job);
         if (job->ending != 0)
                 sweep_job(core, job, job->ending, job->ending_reason);
         job_check_end(core, job);
@@ -219,6 +217,7 @@ void replay_finish(struct core *core, const struct core_settings *settings)
         core->last_event_us = core->mono_us;
         HASH_ITER (hh, core->jobs, job, next)
                 revive(core, job);
+        each_ask_all(core);
         comeback_ask(core);
         when_tick(core);
         adopt_check(core);

@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "core/comeback.h"
 #include "core/deps.h"
+#include "core/each.h"
 #include "core/graph.h"
 #include "core/job.h"
 #include "core/memory.h"
@@ -215,8 +216,11 @@ static uint64_t begin(struct core *core, struct job *job, const struct msg_retry
         job_set_dirty(core, job);
         effects_fact(core->out, (struct fact){ .kind = FACT_ROUND, .job = job->id });
         n = job->round.count;
+        each_parent_round(core, job);
         if (job->graph)
                 graph_round(core, job, &wanted);
+        else if (job->eaches)
+                each_round(core, job, ask != NULL);
         spans_done(&wanted);
         return n;
 }
@@ -283,16 +287,19 @@ bool round_is_read(const struct core *core, uint64_t job)
 bool round_bring_dependant(struct core *core, struct job_round *round)
 {
         struct principal_id nobody = { 0 };
-        struct job *job;
+        struct job *job = job_find(core, round->job.n);
+        bool lives = job;
 
         if (count(round, NULL) == 0)
                 return false;
-        job = bring_back(core, round, true);
+        if (!lives)
+                job = bring_back(core, round, true);
         if (!job)
                 return false;
         audit(core, "retry", job, nobody, "what it was aborted for has a new round");
         begin(core, job, NULL, round);
-        deps_ask(core, job);
+        if (!lives)
+                deps_ask(core, job);
         return true;
 }
 
@@ -318,6 +325,8 @@ void round_committed(struct core *core, struct job *job)
                 sweep_add(job, &job->round, job->ending, job->ending_reason);
         else
                 lots_again_add(job, NULL, &job->round);
+        each_parent_round_committed(core, job);
+        each_ask(core, job);
         queue_consider(core, job);
         sweep_next(core, job);
 }

@@ -211,6 +211,10 @@ int spec_check(const struct rec_job_spec *spec, struct err *err)
                 return err_set(err, ERR_BAD_FIELD, "entries and array exclude each other");
         if (spec->has_edges && !spec->has_entries)
                 return err_set(err, ERR_BAD_FIELD, "edges: only between tasks that are entries");
+        for (size_t i = 0; spec->has_edges && i < spec->n_after; i++) {
+                if (spec->after[i].when == AFTER_WHEN_EACH)
+                        return err_set(err, ERR_BAD_FIELD, "after: each is not for tasks that have edges");
+        }
         if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_secrets(spec, err) < 0 ||
             check_inputs(spec, err) < 0 || check_failure(spec, err) < 0 || check_needs(spec, err) < 0 ||
             check_shapes(spec, err) < 0)

@@ -238,6 +238,7 @@ struct job {
         struct job *namesake_next, *namesake_prev;
         bool waits_namesake;
         struct dependency *dependants;
+        struct each_set *eaches; /* its elements wait for those of other jobs (each.h); NULL: they do not */
         struct graph *graph; /* its tasks depend on each other; NULL: they do not */
         struct job *due_next, *due_prev; /* in core.graphs_due */
         struct watch *watches;
@@ -333,8 +334,7 @@ struct core {
         bool live, draining, degraded;
         struct access access;
         struct queue *queues;
-        struct job *jobs;
-        struct job *keys; /* the same jobs by idempotency key */
+        struct job *jobs, *keys; /* keys: the same by idempotency key */
         struct owner *owners;
         int64_t served; /* of the owner served last: newcomers start here */
         struct namesakes *namesakes; /* by owner and name */
@@ -342,8 +342,7 @@ struct core {
         struct lane *lanes; /* by queue and needs */
         struct bucket *buckets; /* by lane, owner and level */
         struct lease *leases;
-        struct worker *workers;
-        struct worker *sessions; /* the same workers by session */
+        struct worker *workers, *sessions; /* sessions: the same by session */
         struct kind *kinds; /* by what they have */
         struct kind *hungry_kinds[HUNGER_COUNT]; /* those that have such workers */
         uint64_t lane_changes; /* grows when something could be granted that could not before */
@@ -393,6 +392,7 @@ struct core {
         uint32_t refusals_hidden;
         uint64_t n_events, n_grants, n_ends;
         struct pace pace; /* from submission to grant */
+        struct each_parents *each_parents; /* jobs whose elements others wait for (each.c) */
         uint64_t n_end_facts; /* each FACT_TASKS_ENDED has a number of its own */
         uint64_t *edge_hits; /* a counter per edge of task_state.def */
 };

@@ -256,7 +256,7 @@ void submit_write_chunk(struct core *core, struct job *job, uint32_t no, const u
 
 void submit_complete(struct core *core, struct job *job)
 {
-        graph_begin(core, job);
+        job_begin(core, job);
         job->phase = JOB_NEW;
         job->mark_asked = MAX(job->mark_asked, (uint32_t)MIN(job->tasks, (uint32_t)MARK_STRIDE));
         if (job->tasks <= SMALL_JOB_TASKS)

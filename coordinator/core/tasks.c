@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "core/each.h"
 #include "core/graph.h"
 #include "core/queue.h"
 #include "core/sweep.h"
@@ -46,6 +47,7 @@ struct store_task_end *tasks_write_end(struct core *core, struct job *job, const
         job->ends_since_low += (uint32_t)MIN(which->count, (uint64_t)65536);
         if (job->watches)
                 watch_ended(core, job, which);
+        each_ended(core, job, which, outcome->status);
         if (job->graph)
                 graph_ended(core, job, which, outcome->status);
         return end;

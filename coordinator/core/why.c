@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "core/backoff.h"
+#include "core/each.h"
 #include "core/entries.h"
 #include "core/fit.h"
 #include "core/graph.h"
@@ -48,6 +49,17 @@ static void why_waits(const struct core *core, const struct job *job, struct buf
                 if (on)
                         buf_addf(&text, " (%llu of %u tasks done)", (ull)job_final(on), on->tasks);
                 add(rows, "dependency", &text);
+        }
+}
+
+static void why_each(const struct core *core, const struct job *job, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+
+        for (size_t k = 0; each_why_job(core, job, k, &text); k++) {
+                if (text.n > 0)
+                        add(rows, "dependency", &text);
+                buf_clear(&text);
         }
 }
 
@@ -222,13 +234,14 @@ static void why_job(const struct core *core, const struct job *job, struct buf *
         if (waiting == 0)
                 return;
         buf_addf(&text, "%llu %s", (ull)waiting, waiting == 1 ? "task waits" : "tasks wait");
-        add(rows, task_status_word(job_home(job)), &text);
+        add(rows, task_status_word(job->parked.count == waiting ? job->parked_at : job_home(job)), &text);
         buf_clear(&text);
         if (job->spec->spec.hold) {
                 buf_add_str(&text, "held: jobctl release lets it go on");
                 add(rows, "held", &text);
         }
         why_waits(core, job, rows);
+        why_each(core, job, rows);
         why_namesake(job, rows);
         why_times(core, job, rows);
         why_queue(job, rows);
@@ -254,6 +267,8 @@ static void why_parked(const struct core *core, const struct job *job, const str
 
         if (run->note == PARK_DEPENDENCY && job->graph) {
                 graph_why(job, at, &text);
+        } else if (run->note == PARK_DEPENDENCY && each_missing(job, at) != 0) {
+                each_why(core, job, at, &text);
         } else if (run->note == PARK_DEPENDENCY) {
                 buf_add_str(&text, "waits for a task that it depends on");
         } else {

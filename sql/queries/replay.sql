@@ -55,3 +55,9 @@ SELECT task_index, status, reason, attempt, tries, crashes, worker, nonce, start
   IF(attempt > 0, (SELECT COUNT(*) FROM Attempts a WHERE a.job_id = t.job_id AND a.task_index = t.task_index AND a.status = 8), 0)
 FROM Tasks t
 WHERE job_id = :job AND task_index BETWEEN :lo AND :hi AND status > 5 ORDER BY task_index
+
+-- Who has not ended (3) and who ended without success (6): neighbours are alike as often as can be.
+-- name: round_ends
+SELECT task_index, IF(status < 5, 3, 6), 0, 0, 0, 0, 0, 0, 0, 0
+FROM Tasks
+WHERE job_id = :job AND task_index BETWEEN :lo AND :hi AND status <> 5 ORDER BY task_index

@@ -148,9 +148,9 @@ UPDATE Tasks SET status = 3, reason = 0, exit_code = 0, exit_signal = 0, tries =
   started_us = 0, ended_us = 0, cpu_us = 0, rss_kib = 0
 WHERE job_id = :job AND task_index BETWEEN :lo AND :hi AND status > 5
 
--- Who was aborted because of a job comes back with its next round.
+-- Who was aborted because of a job comes back with its next round; one that is about to loses nothing by another such abort.
 -- name: aborted
-INSERT INTO Aborted (on_job, job_id, due) VALUES (:on, :job, 0) ON DUPLICATE KEY UPDATE due = VALUES(due)
+INSERT INTO Aborted (on_job, job_id, due) VALUES (:on, :job, 0) ON DUPLICATE KEY UPDATE due = due
 -- name: aborted_due
 UPDATE Aborted SET due = 1 WHERE on_job = :job
 -- name: aborted_drop

@@ -78,22 +78,43 @@ static void check_tasks(struct sim *sim)
         }
 }
 
-static bool has_aborted(const struct sim_job *job)
-{
-        for (const struct sim_row *row = job->rows; row; row = row->hh.next) {
-                if (row->now.status == TASK_STATUS_ABORTED && row->now.reason == TASK_REASON_DEPENDENCY)
-                        return true;
-        }
-        return false;
-}
-
 static bool is_unmet(const struct sim *sim, const struct rec_after *after)
 {
         const struct sim_job *on = sim_store_job(&sim->store, after->job);
         bool succeeded = on && on->row.state.status == TASK_STATUS_SUCCEEDED;
 
-        return !on || (after->when == AFTER_WHEN_OK && !succeeded) ||
-               (after->when == AFTER_WHEN_NOTOK && succeeded);
+        return after->when != AFTER_WHEN_EACH && (!on || (after->when == AFTER_WHEN_OK && !succeeded) ||
+                                                  (after->when == AFTER_WHEN_NOTOK && succeeded));
+}
+
+static bool is_own_unmet(const struct sim *sim, const struct rec_after *after, uint64_t index)
+{
+        const struct sim_job *on = sim_store_job(&sim->store, after->job);
+        const struct sim_row *row = NULL;
+
+        if (after->when != AFTER_WHEN_EACH)
+                return false;
+        if (on)
+                HASH_FIND(hh, on->rows, &index, sizeof(index), row);
+        return !on || (row && row->now.status != TASK_STATUS_SUCCEEDED);
+}
+
+/* Of a job whose other dependencies were met: each aborted element has one of its own that was not. */
+static void check_elements(struct sim *sim, const struct sim_job *job)
+{
+        const struct rec_job_spec *spec = &job->row.spec->spec;
+
+        for (const struct sim_row *row = job->rows; row; row = row->hh.next) {
+                bool unmet = false;
+
+                if (row->now.status != TASK_STATUS_ABORTED || row->now.reason != TASK_REASON_DEPENDENCY)
+                        continue;
+                for (size_t k = 0; k < spec->n_after; k++)
+                        unmet |= is_own_unmet(sim, &spec->after[k], row->index);
+                if (!unmet)
+                        sim_fail(sim, "task %llu.%llu is aborted, and what it depends on succeeded",
+                                 (ull)job->id, (ull)row->index);
+        }
 }
 
 /* Nothing stays aborted for what a new round has made good. */
@@ -105,9 +126,8 @@ static void check_aborted(struct sim *sim)
 
                 for (size_t k = 0; k < spec->n_after; k++)
                         unmet |= is_unmet(sim, &spec->after[k]);
-                if (!unmet && !spec->has_edges && has_aborted(job))
-                        sim_fail(sim, "job %llu is aborted, and all that it depends on is as it wanted",
-                                 (ull)job->id);
+                if (!unmet && !spec->has_edges)
+                        check_elements(sim, job);
         }
 }
 

@@ -250,10 +250,12 @@ static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client
                 spec.shapes = shape_list;
         }
         while (spec.n_after < 2 && sim_below(sim, 4) == 0 && (on = any_known(sim, client))) {
-                after[spec.n_after++] = (struct rec_after){ .when = (enum after_when)(1 + sim_below(sim, 3)),
-                                                            .job = on->job,
-                                                            .has_when = true,
-                                                            .has_job = true };
+                after[spec.n_after++] = (struct rec_after){
+                        .when = (enum after_when)(1 + sim_below(sim, spec.has_edges ? 3 : 4)),
+                        .job = on->job,
+                        .has_when = true,
+                        .has_job = true
+                };
         }
         spec.after = after;
         submission->held = spec.hold;

@@ -46,6 +46,41 @@ static void check_parents(struct sim *sim, const struct job *job, uint32_t at)
         }
 }
 
+static bool has_ended_before(const struct sim *sim, uint64_t job, uint64_t index)
+{
+        const struct sim_job *stored = sim_store_job(&sim->store, job);
+        const struct sim_row *row = NULL;
+
+        if (stored)
+                HASH_FIND(hh, stored->rows, &index, sizeof(index), row);
+        return row && row->ended_before;
+}
+
+/* An element whose namesake in the other job has not ended and never did, or failed; but a person may retry it all the same. */
+static void check_each(struct sim *sim, const struct job *job, uint64_t index)
+{
+        const struct rec_job_spec *spec = &job->spec->spec;
+
+        for (size_t k = 0; k < spec->n_after; k++) {
+                const struct sim_job *on = sim_store_job(&sim->store, spec->after[k].job);
+                const struct sim_row *row = NULL;
+                uint32_t at;
+
+                if (spec->after[k].when != AFTER_WHEN_EACH || !on || !index_find(&on->indexes, index, &at))
+                        continue;
+                HASH_FIND(hh, on->rows, &index, sizeof(index), row);
+                if (!row || (!row->final && !row->ended_before && row->now.attempt == 0))
+                        sim_fail(sim, "task %llu.%llu is granted before %llu.%llu has ended",
+                                 (unsigned long long)job->id.n, (unsigned long long)index,
+                                 (unsigned long long)on->id, (unsigned long long)index);
+                if (row->final && row->now.status != TASK_STATUS_SUCCEEDED && !spec->on_dep_fail_run &&
+                    !has_ended_before(sim, job->id.n, index))
+                        sim_fail(sim, "task %llu.%llu is granted though %llu.%llu has failed",
+                                 (unsigned long long)job->id.n, (unsigned long long)index,
+                                 (unsigned long long)on->id, (unsigned long long)index);
+        }
+}
+
 static void check_parked(struct sim *sim, uint64_t id, uint64_t index)
 {
         const struct job *job;
@@ -55,6 +90,7 @@ static void check_parked(struct sim *sim, uint64_t id, uint64_t index)
         if (!job || !index_find(&job->indexes, index, &at))
                 return;
         check_parents(sim, job, at);
+        check_each(sim, job, index);
         if (spans_find(&job->parked, at))
                 sim_fail(sim, "task %llu.%llu is granted and waits for something of its own",
                          (unsigned long long)id, (unsigned long long)index);
@@ -204,6 +240,7 @@ static void carry_out(struct sim *sim, struct effects *effects)
                         if (sim->n_loads == ARRAY_LEN(sim->loads))
                                 sim_fail(sim, "too many loads");
                         sim->loads[sim->n_loads].job = effect->u.load.job;
+                        sim->loads[sim->n_loads].ends = effect->u.load.ends;
                         sim->loads[sim->n_loads].round = effect->u.load.round;
                         sim->loads[sim->n_loads++].chunk = effect->u.load.chunk;
                         break;

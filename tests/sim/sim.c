@@ -82,7 +82,8 @@ static void answer_load(struct sim *sim)
         if (sim->n_loads == 0 || !sim->core)
                 return;
         i = sim_below(sim, sim->n_loads);
-        sim_store_answer_load(sim, sim->loads[i].job, sim->loads[i].round, sim->loads[i].chunk);
+        sim_store_answer_load(sim, sim->loads[i].job, sim->loads[i].round, sim->loads[i].ends,
+                              sim->loads[i].chunk);
         if (sim->n_loads > 0)
                 sim->loads[i] = sim->loads[--sim->n_loads];
 }

@@ -80,7 +80,7 @@ void sim_store_replay(struct sim *sim);
 struct sim_job *sim_store_job(const struct sim_store *store, uint64_t id);
 bool sim_store_is_due(const struct sim_store *store); /* somebody is to come back */
 bool sim_job_is_final(const struct sim_job *job);
-void sim_store_answer_load(struct sim *sim, struct job_id job, bool round, uint32_t chunk);
+void sim_store_answer_load(struct sim *sim, struct job_id job, bool round, bool ends, uint32_t chunk);
 const struct sim_data *sim_store_data(const struct sim_store *store, uint64_t job, uint64_t index,
                                       enum data_kind kind, uint32_t attempt, uint32_t part, uint32_t seq);
 
@@ -231,7 +231,7 @@ struct sim {
         bool in_flight;
         struct {
                 struct job_id job;
-                bool round;
+                bool round, ends;
                 uint32_t chunk;
         } loads[4096];
         size_t n_loads;

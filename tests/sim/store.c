@@ -364,11 +364,10 @@ static void put_aborted(struct sim *sim, const struct store_aborted *row)
         while (i < store->n_aborted &&
                (store->aborted[i].job != row->job.n || store->aborted[i].on != row->on.n))
                 i++;
-        if (i == store->n_aborted) {
-                GROW(store->aborted, store->cap_aborted, store->n_aborted + 1);
-                store->n_aborted++;
-        }
-        store->aborted[i] = (struct sim_aborted){ .job = row->job.n, .on = row->on.n };
+        if (i < store->n_aborted) /* one that is due stays so */
+                return;
+        GROW(store->aborted, store->cap_aborted, store->n_aborted + 1);
+        store->aborted[store->n_aborted++] = (struct sim_aborted){ .job = row->job.n, .on = row->on.n };
 }
 
 static void drop_aborted(struct sim_store *store, struct job_id job)
@@ -627,16 +626,15 @@ typedef void group_fn(struct sim *sim, const struct sim_job *job, const struct s
                       uint64_t hi, void *arg);
 
 /* Groups of neighbouring indexes that are alike, among rows below position `end` that are final or are not. */
-static void each_group(struct sim *sim, const struct sim_job *job, uint64_t end, bool final, group_fn *each,
-                       void *arg)
+static void each_group(struct sim *sim, const struct sim_job *job, uint64_t end, bool final, bool all,
+                       group_fn *each, void *arg)
 {
         const struct sim_row *first = NULL;
         uint64_t last = 0;
 
         for (uint32_t at = 0; at < end; at++) {
                 const struct sim_row *row = row_get(sim, job, index_of(&job->indexes, at));
-                bool graph = !final && job->row.spec->spec.has_edges;
-                bool wanted = (graph || row->final == final) && row->now.status != TASK_STATUS_SUCCEEDED;
+                bool wanted = (all || row->final == final) && row->now.status != TASK_STATUS_SUCCEEDED;
 
                 if (first && wanted && alike(first, row) && row->index == last + 1) {
                         last = row->index;
@@ -663,6 +661,7 @@ static void replay_group(struct sim *sim, const struct sim_job *job, const struc
 
 static void replay_one(struct sim *sim, const struct sim_job *job)
 {
+        bool graph = job->row.spec->spec.has_edges;
         struct event event = { .kind = EVENT_REPLAY_JOB };
 
         event.u.job.job = job->row;
@@ -673,7 +672,7 @@ static void replay_one(struct sim *sim, const struct sim_job *job)
         sim_shell_event(sim, &event);
         job_spec_free(event.u.job.job.spec);
         if (!job->loading)
-                each_group(sim, job, MIN(job->row.state.mark, job->row.state.materialised), false,
+                each_group(sim, job, MIN(job->row.state.mark, job->row.state.materialised), false, graph,
                            replay_group, NULL);
 }
 
@@ -760,14 +759,14 @@ static void round_group(struct sim *sim, const struct sim_job *job, const struct
         fill_tasks(job, row, lo, hi, &round->list[round->n++]);
 }
 
-void sim_store_answer_load(struct sim *sim, struct job_id id, bool round, uint32_t chunk)
+void sim_store_answer_load(struct sim *sim, struct job_id id, bool round, bool ends, uint32_t chunk)
 {
         const struct sim_job *job = sim_store_job(&sim->store, id.n);
         struct round_arg arg = { 0 };
-        struct job_round answer = { .job = id };
-        struct event event = { .kind = round ? EVENT_ROUND : EVENT_ENTRIES };
+        struct job_round answer = { .job = id, .ends = ends, .generation = ends ? chunk : 0 };
+        struct event event = { .kind = round || ends ? EVENT_ROUND : EVENT_ENTRIES };
 
-        if (!round) {
+        if (!round && !ends) {
                 event.u.entries.job = id;
                 event.u.entries.chunk = chunk;
                 event.u.entries.bytes = job ? (const uint8_t *)job->chunks[chunk].bytes : NULL;
@@ -777,12 +776,14 @@ void sim_store_answer_load(struct sim *sim, struct job_id id, bool round, uint32
                 sim_shell_event(sim, &event);
                 return;
         }
-        if (job && !job->loading) {
+        if (ends && sim_below(sim, 10) == 0) {
+                answer.failed = true;
+        } else if (job && !job->loading) {
                 answer.found = true;
                 answer.replay.job = job->row;
                 answer.replay.job.spec = job_spec_dup(&job->row.spec->spec);
-                each_group(sim, job, MIN(job->row.tasks, job->row.state.materialised), true, round_group,
-                           &arg);
+                each_group(sim, job, MIN(job->row.tasks, job->row.state.materialised), true, ends,
+                           round_group, &arg);
                 answer.tasks = arg.list;
                 answer.n_tasks = arg.n;
         }

@@ -296,10 +296,16 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
                 for (size_t i = 0; i < s->n_aborted; i++)
                         s->aborted[i].due |= s->aborted[i].on == op->u.round.job.n;
         } else if (op->kind == STORE_ABORTED) {
-                CU_ASSERT_FATAL(s->n_aborted < ARRAY_LEN(s->aborted));
-                s->aborted[s->n_aborted].job = op->u.aborted.job.n;
-                s->aborted[s->n_aborted].due = false;
-                s->aborted[s->n_aborted++].on = op->u.aborted.on.n;
+                size_t i = 0;
+
+                while (i < s->n_aborted &&
+                       (s->aborted[i].job != op->u.aborted.job.n || s->aborted[i].on != op->u.aborted.on.n))
+                        i++;
+                CU_ASSERT_FATAL(i < ARRAY_LEN(s->aborted));
+                s->aborted[i].job = op->u.aborted.job.n;
+                s->aborted[i].due = i < s->n_aborted && s->aborted[i].due;
+                s->aborted[i].on = op->u.aborted.on.n;
+                s->n_aborted += i == s->n_aborted;
         } else if (op->kind == STORE_ABORTED_DROP) {
                 scene_drop_aborted(s, op->u.job);
         } else if (op->kind == STORE_WORKER) {
@@ -478,6 +484,37 @@ static inline void scene_drop_batch(struct scene *s)
                 shared_bytes_unref(s->sends[i].u.send.body);
         }
         s->n_sends = s->n_facts = 0;
+}
+
+/* A batch that is with the store: `open` of the scene is the next one meanwhile. */
+struct scene_flight {
+        struct fact facts[64];
+        size_t n_facts;
+};
+
+static inline struct scene_flight scene_take_off(struct scene *s)
+{
+        struct scene_flight flight = { .n_facts = s->n_facts };
+        struct effects effects = { 0 };
+        struct store_op *op;
+
+        core_flush(s->core, &effects);
+        scene_carry_out(s, &effects);
+        memcpy(flight.facts, s->facts, s->n_facts * sizeof(*s->facts));
+        for (op = s->ops; op; op = op->next)
+                scene_apply(s, op);
+        scene_drop_batch(s);
+        return flight;
+}
+
+static inline void scene_land(struct scene *s, const struct scene_flight *flight)
+{
+        for (size_t i = 0; i < flight->n_facts; i++) {
+                struct event event = { .kind = EVENT_FACT };
+
+                event.u.fact.fact = flight->facts[i];
+                scene_step(s, &event);
+        }
 }
 
 static inline void scene_pass_ms(struct scene *s, int64_t ms)
@@ -789,11 +826,21 @@ static inline void scene_cancel(struct scene *s, uint32_t who, uint64_t job, uin
         scene_ask(s, who, &msg);
 }
 
-/* A reader thread answers a load for a round: the job as committed. */
-static inline void scene_read_round(struct scene *s, uint64_t job)
+static inline struct replay_tasks scene_read_row(const struct scene_row *row)
+{
+        return (struct replay_tasks){ .job.n = row->job,
+                                      .indexes = { row->index, row->index },
+                                      .status = row->now.status,
+                                      .reason = row->now.reason,
+                                      .attempt = row->now.attempt,
+                                      .ooms = row->ooms };
+}
+
+/* A reader thread answers a load for a round, or for ends (of this generation): the job as committed. */
+static inline void scene_say_read(struct scene *s, uint64_t job, bool ends, uint32_t generation)
 {
         struct event event = { .kind = EVENT_ROUND };
-        struct job_round round = { .job.n = job, .found = true };
+        struct job_round round = { .job.n = job, .ends = ends, .generation = generation, .found = true };
         struct replay_tasks tasks[64];
 
         round.replay.job = *scene_job(s, job);
@@ -801,20 +848,24 @@ static inline void scene_read_round(struct scene *s, uint64_t job)
         for (size_t i = 0; i < s->n_rows; i++) {
                 const struct scene_row *row = &s->rows[i];
 
-                if (row->job != job || !row->final || row->now.status == TASK_STATUS_SUCCEEDED)
-                        continue;
-                tasks[round.n_tasks++] = (struct replay_tasks){ .job.n = job,
-                                                                .indexes = { row->index, row->index },
-                                                                .status = row->now.status,
-                                                                .reason = row->now.reason,
-                                                                .attempt = row->now.attempt,
-                                                                .ooms = row->ooms };
+                if (row->job == job && (row->final || ends) && row->now.status != TASK_STATUS_SUCCEEDED)
+                        tasks[round.n_tasks++] = scene_read_row(row);
         }
         round.tasks = tasks;
         event.u.round = &round;
         scene_step(s, &event);
         job_spec_free(round.replay.job.spec);
+}
+
+static inline void scene_read(struct scene *s, uint64_t job, bool ends, uint32_t generation)
+{
+        scene_say_read(s, job, ends, generation);
         scene_commit(s);
+}
+
+static inline void scene_read_round(struct scene *s, uint64_t job)
+{
+        scene_read(s, job, false, 0);
 }
 
 /* ------------------------------------------------------------------ workers */

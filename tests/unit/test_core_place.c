@@ -59,23 +59,6 @@ static void come(struct scene *s, unsigned worker, const struct offer *offer)
         come_holding(s, worker, offer, NULL, 0);
 }
 
-/* On its way to the store. */
-static void say_end(struct scene *s, const struct scene_grant *grant)
-{
-        struct range range = { grant->lo, grant->hi };
-        struct rec_task_end end = { .job = grant->job,
-                                    .nonce = grant->nonce,
-                                    .epoch = grant->epoch,
-                                    .attempt = grant->attempt,
-                                    .ranges = &range,
-                                    .n_ranges = 1,
-                                    .status = END_STATUS_SUCCEEDED };
-        struct msg msg = { .kind = MSG_finished };
-
-        msg.u.finished = (struct msg_finished){ .window = 4, .ends = &end, .n_ends = 1 };
-        scene_say_worker(s, grant->worker, &msg);
-}
-
 /* A job of n tasks; fields of `spec` beside the array are the caller's. */
 static uint64_t submit_n(struct scene *s, uint32_t who, uint64_t n, struct rec_job_spec spec)
 {
@@ -342,7 +325,7 @@ static void what_a_restart_brings_back_to_life_counts_until_it_ends_again(void)
         come(s, 0, &offer);
         CU_ASSERT_EQUAL_FATAL(s->n_grants, 1);
         held[0] = s->grants[0];
-        say_end(s, &held[0]);
+        scene_say_end(s, &held[0], END_STATUS_SUCCEEDED, 0);
         CU_ASSERT_EQUAL_FATAL(s->n_grants, 2);
         held[1] = s->grants[1];
         scene_restart(s);

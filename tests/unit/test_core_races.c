@@ -2,37 +2,6 @@
  * stuck. */
 #include "core_scene.h"
 
-/* A batch that is with the store: `open` of the scene is the next one meanwhile. */
-struct flight {
-        struct fact facts[64];
-        size_t n_facts;
-};
-
-static struct flight take_off(struct scene *s)
-{
-        struct flight flight = { .n_facts = s->n_facts };
-        struct effects effects = { 0 };
-        struct store_op *op;
-
-        core_flush(s->core, &effects);
-        scene_carry_out(s, &effects);
-        memcpy(flight.facts, s->facts, s->n_facts * sizeof(*s->facts));
-        for (op = s->ops; op; op = op->next)
-                scene_apply(s, op);
-        scene_drop_batch(s);
-        return flight;
-}
-
-static void land(struct scene *s, const struct flight *flight)
-{
-        for (size_t i = 0; i < flight->n_facts; i++) {
-                struct event event = { .kind = EVENT_FACT };
-
-                event.u.fact.fact = flight->facts[i];
-                scene_step(s, &event);
-        }
-}
-
 static void say_watch(struct scene *s, uint32_t who, uint64_t job, uint64_t lo, uint64_t hi)
 {
         struct range range = { lo, hi };
@@ -72,7 +41,7 @@ static void an_end_is_told_and_forgotten_only_after_its_own_commit(void)
 {
         struct scene *s = scene_new();
         uint64_t job = scene_array(s, ALICE, 2);
-        struct flight flight;
+        struct scene_flight flight;
 
         scene_ready(s, 0, 2, 2);
         CU_ASSERT_EQUAL_FATAL(s->n_grants, 1);
@@ -82,9 +51,9 @@ static void an_end_is_told_and_forgotten_only_after_its_own_commit(void)
                   &(struct msg){ .kind = MSG_watch, .u.watch = { .job = job, .has_job = true } });
         scene_commit(s);
         say_end(s, &s->grants[0], 1);
-        flight = take_off(s);
+        flight = scene_take_off(s);
         say_end(s, &s->grants[0], 2);
-        land(s, &flight);
+        scene_land(s, &flight);
         CU_ASSERT_TRUE(is_done(s, ALICE));
         CU_ASSERT_FALSE(is_done(s, 50));
         CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 1);
@@ -102,7 +71,7 @@ static void each_subscription_waits_for_the_commit_of_its_own_tasks(void)
         uint64_t job = scene_array(s, ALICE, 3);
         struct range second = { 2, 2 };
         struct msg msg = { .kind = MSG_watch };
-        struct flight flight;
+        struct scene_flight flight;
 
         scene_ready(s, 0, 3, 3);
         say_watch(s, ALICE, job, 1, 1);
@@ -110,9 +79,9 @@ static void each_subscription_waits_for_the_commit_of_its_own_tasks(void)
         scene_say(s, 50, ALICE, &msg);
         scene_commit(s);
         say_end(s, &s->grants[0], 1);
-        flight = take_off(s);
+        flight = scene_take_off(s);
         say_end(s, &s->grants[0], 2);
-        land(s, &flight);
+        scene_land(s, &flight);
         CU_ASSERT_TRUE(is_done(s, ALICE));
         CU_ASSERT_FALSE(is_done(s, 50));
         scene_commit(s);

@@ -143,6 +143,52 @@ static void ranges_of_positions_and_back(void)
         indexes_done(&indexes);
 }
 
+/* Every second, third, … index of one array in another: the same as one by one. */
+static void positions_of_one_array_in_another(void)
+{
+        unsigned state = 5;
+
+        for (int round = 0; round < 300; round++) {
+                struct rec_array_part parts[2][2];
+                struct rec_job_spec specs[2] = { { .array = parts[0], .n_array = 2 },
+                                                 { .array = parts[1], .n_array = 2 } };
+                struct indexes from, to;
+                struct spans which = { 0 }, mapped = { 0 };
+                uint64_t n = 0;
+                uint32_t at;
+
+                for (int k = 0; k < 2; k++) {
+                        uint64_t lo = next_random(&state) % 6, last = lo + next_random(&state) % 30;
+
+                        parts[k][0] = (struct rec_array_part){
+                                .lo = lo, .hi = last, .step = 1 + next_random(&state) % 4, .has_step = true
+                        };
+                        parts[k][1] = (struct rec_array_part){ .lo = last + 1,
+                                                               .hi = last + 1 + next_random(&state) % 30,
+                                                               .step = 1 + next_random(&state) % 4,
+                                                               .has_step = true };
+                }
+                CU_ASSERT_EQUAL_FATAL(indexes_init(&from, &specs[0], 1000, NULL), 0);
+                CU_ASSERT_EQUAL_FATAL(indexes_init(&to, &specs[1], 1000, NULL), 0);
+                for (uint32_t k = 0; k < from.n; k++) {
+                        if (next_random(&state) % 4 > 0)
+                                spans_add(&which, (struct span){ .lo = k, .hi = k });
+                }
+                index_map(&from, &which, &to, &mapped);
+                for (uint32_t k = 0; k < from.n; k++) {
+                        if (!spans_find(&which, k) || !index_find(&to, index_of(&from, k), &at))
+                                continue;
+                        CU_ASSERT_PTR_NOT_NULL(spans_find(&mapped, at));
+                        n++;
+                }
+                CU_ASSERT_EQUAL(mapped.count, n);
+                spans_done(&which);
+                spans_done(&mapped);
+                indexes_done(&from);
+                indexes_done(&to);
+        }
+}
+
 static int init(const struct rec_array_part *parts, size_t n, uint64_t most, enum err_code *ret_code)
 {
         struct rec_job_spec spec = { .array = (struct rec_array_part *)(uintptr_t)parts, .n_array = n };
@@ -220,5 +266,5 @@ static void a_heap_gives_the_least_whatever_moves(void)
 
 UNIT_MAIN("core_spans", TEST(spans_do_what_a_plain_array_does), TEST(skip_and_next_find_the_borders),
           TEST(runs_that_differ_are_kept_apart), TEST(positions_count_the_parts_in_order),
-          TEST(ranges_of_positions_and_back), TEST(bad_arrays_are_refused_without_being_expanded),
-          TEST(a_heap_gives_the_least_whatever_moves))
+          TEST(ranges_of_positions_and_back), TEST(positions_of_one_array_in_another),
+          TEST(bad_arrays_are_refused_without_being_expanded), TEST(a_heap_gives_the_least_whatever_moves))

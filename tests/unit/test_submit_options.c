@@ -361,7 +361,15 @@ static void values_outside_their_limits_are_refused(void)
         REFUSES(ERR_USAGE, "goes with --wait", "--timeout", "5s", "x");
         REFUSES(ERR_BAD_DATA, "not valid UTF-8", "echo", "\xff");
         REFUSES(ERR_USAGE, "a dependency is on a whole job", "--after", "ok:3.4", "x");
-        REFUSES(ERR_BAD_DATA, "is no selector", "--after", "each:3", "x");
+        REFUSES(ERR_BAD_DATA, "is no selector", "--after", "every:3", "x");
+        REFUSES(ERR_USAGE, "example: --dependency afterok:36:37", "--dependency", "aftersome:3", "x");
+        REFUSES(ERR_USAGE, "and singleton; example", "--dependency", "singleton:3", "x");
+        REFUSES(ERR_USAGE, "all of a list must be met (,); example", "--dependency", "afterok:3?singleton",
+                "x");
+        REFUSES(ERR_USAGE, "not for its start (after); example: --dependency afterany:36", "--dependency",
+                "after:3", "x");
+        REFUSES(ERR_USAGE, "and singleton; example", "--dependency", "afterok", "x");
+        REFUSES(ERR_USAGE, "and singleton; example", "--dependency", "afterok:3,,afterok:4", "x");
 }
 
 static void other_entries_make_another_request(void)
