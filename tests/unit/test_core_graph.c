@@ -410,6 +410,35 @@ static void shapes_of_what_is_not_there_are_refused(void)
         scene_free(s);
 }
 
+/* The readers see a commit before the core does: the end that it tells of then is of the round before. */
+static void an_end_that_is_told_after_its_retry_aborts_no_child(void)
+{
+        static const char *const parents[] = { "", "1", "" };
+        struct scene *s = scene_new();
+        uint64_t job = submit(s, parents, ARRAY_LEN(parents), scene_spec());
+        struct msg msg = { .kind = MSG_retry };
+        struct scene_flight flight;
+        struct scene_grant one;
+
+        scene_ready(s, 0, 8, 8);
+        one = *grant_of(s, job, 1);
+        one.lo = one.hi = 1;
+        scene_say_end(s, &one, END_STATUS_FAILED, 3);
+        flight = scene_take_off(s);
+        msg.u.retry.job = job;
+        scene_say(s, ALICE, ALICE, &msg);
+        scene_say_read(s, job, false, 0);
+        scene_land(s, &flight);
+        scene_commit(s);
+        CU_ASSERT_EQUAL(scene_status(s, job, 2), TASK_STATUS_WAITING);
+        read_entries(s, job, parents, ARRAY_LEN(parents));
+        end(s, job, 1, true);
+        read_entries(s, job, parents, ARRAY_LEN(parents));
+        end(s, job, 2, true);
+        CU_ASSERT_EQUAL(scene_status(s, job, 2), TASK_STATUS_SUCCEEDED);
+        scene_free(s);
+}
+
 UNIT_MAIN("core_graph", TEST(a_child_starts_when_the_ends_of_all_parents_are_committed),
           TEST(one_commit_lies_between_the_end_of_a_parent_and_the_grant_of_a_child),
           TEST(of_a_batch_that_failed_nothing_was_granted),
@@ -422,4 +451,5 @@ UNIT_MAIN("core_graph", TEST(a_child_starts_when_the_ends_of_all_parents_are_com
           TEST(a_task_of_a_shape_is_granted_what_its_shape_says),
           TEST(a_shape_says_how_often_and_what_is_good),
           TEST(shapes_hold_after_a_restart_before_the_edges_are_read),
-          TEST(shapes_of_what_is_not_there_are_refused))
+          TEST(shapes_of_what_is_not_there_are_refused),
+          TEST(an_end_that_is_told_after_its_retry_aborts_no_child))
