@@ -71,6 +71,18 @@ for part in mariadb coordinator "worker w3"; do
         check "--supervise starts $part again within a second (${cs}0 ms)" test "$cs" -le 100
 done
 exits "and it serves" 0 jobsubmit --connect-timeout 30 --wait echo hello
+
+# --- what refuses to start is given up, with its own last word
+local_ stop coordinator
+chmod 644 "$DIR/keys/coordinator.key"
+began=$SECONDS
+exits "a coordinator that refuses to start" 70 local_ start coordinator
+matches "is given up with the reason" "$err" 'coordinator ended at its start .*chmod 600'
+check "at once, not after minutes" test $((SECONDS - began)) -le $((12 * PATIENCE))
+exits "so it is with up" 70 local_ up
+matches "which says the same" "$err" 'chmod 600'
+chmod 600 "$DIR/keys/coordinator.key"
+exits "mended, it starts" 0 local_ start coordinator
 exits "sql opens the database" 0 bash -c 'echo "SELECT COUNT(*) > 0 FROM Jobs" | "$0" --dir "$1" sql' "$ROOT/deploy/local" "$DIR"
 
 exits "a folder with other things is refused" 73 "$ROOT/deploy/local" --dir "$T" up
