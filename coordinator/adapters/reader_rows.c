@@ -8,7 +8,9 @@
 
 #include "adapters/reader_internal.h"
 #include "base/utf8.h"
+#include "proto/spec_cut.h"
 
+#define SPEC_LIST_BYTES ((size_t)48 << 10) /* of each list: as JSON within JSON a byte may become seven */
 #define PAGE_BYTES ((size_t)900000) /* of JSON in one message; what follows goes into the next */
 #define ROWS_JSON_MAX ((size_t)1000000) /* messages.def: rows.rows */
 
@@ -65,7 +67,7 @@ struct page {
         enum show shows[READER_COLUMNS_MAX];
         const struct sealed *sealed[READER_COLUMNS_MAX];
         int hidden[H_COUNT]; /* column, -1: this listing has none */
-        bool names_results; /* the row in hand is too long: its result is to be fetched by itself */
+        bool is_long; /* the row in hand is too long: a result is to be fetched by itself, a description is cut */
 };
 
 /* ------------------------------------------------------------------ columns */
@@ -220,6 +222,19 @@ static int fetch_long(const struct page *page, const struct seal_place *place, s
         return more;
 }
 
+static int add_cut_spec(const struct buf *plain, struct buf *json, struct err *err)
+{
+        CLEANUP_BUF struct buf cut = { 0 };
+        struct job_spec_box *box = job_spec_decode(plain->bytes, plain->n, err);
+
+        if (!box)
+                return -1;
+        job_spec_cut(&box->spec, SPEC_LIST_BYTES, &cut);
+        job_spec_free(box);
+        add_text(json, cut.bytes, cut.n);
+        return 0;
+}
+
 static int add_sealed(const struct page *page, size_t i, struct buf *json, struct err *err)
 {
         CLEANUP_BUF struct buf plain = { 0 }, long_value = { 0 };
@@ -228,7 +243,7 @@ static int add_sealed(const struct page *page, size_t i, struct buf *json, struc
         size_t n = 0;
         const char *envelope = db_bytes(page->rows, i, &n);
 
-        if (page->names_results && place.kind == SEAL_RESULT) {
+        if (page->is_long && place.kind == SEAL_RESULT) {
                 buf_addf(json, "[%" PRIu32 "]", place.attempt);
                 return 0;
         }
@@ -245,6 +260,8 @@ static int add_sealed(const struct page *page, size_t i, struct buf *json, struc
         if (key_of_row(page, &key, err) < 0 ||
             unseal(page->hand->sealer, &key, &place, envelope, n, &plain, err) < 0)
                 return -1;
+        if (page->is_long && place.kind == SEAL_JOB_SPEC)
+                return add_cut_spec(&plain, json, err);
         add_text(json, plain.n ? plain.bytes : "", plain.n);
         return 0;
 }
@@ -359,15 +376,16 @@ static int too_large(const struct page *page, struct err *err)
                        hidden(page, H_JOB), hidden(page, H_INDEX));
 }
 
-/* Alone in its message it is still too long: with the name of its result instead of the result it is short. */
+/* Alone in its message it is still too long: with the name of its result instead of the result it is short, or with the
+ * beginnings of its description's lists. */
 static int add_long_row(struct page *page, struct buf *json, size_t before, struct err *err)
 {
         int rc;
 
         json->n = before;
-        page->names_results = true;
+        page->is_long = true;
         rc = add_row(page, json, err);
-        page->names_results = false;
+        page->is_long = false;
         if (rc == 0 && json->n + 1 > ROWS_JSON_MAX)
                 return too_large(page, err);
         return rc;

@@ -712,6 +712,28 @@ static void files_and_inputs_are_given_by_pieces(void)
 
 #define WATCH(fields) "{\"v\":1,\"type\":\"TaskRequest\",\"op\":\"watch\",\"id\":5," fields "}"
 
+/* A description that no message can carry is shown with the beginnings of its lists. */
+static void a_description_that_is_too_long_is_cut_and_says_so(void)
+{
+        struct desk d;
+        struct store_batch batch = { 0 };
+        CLEANUP_BUF struct buf spec = { 0 };
+        const char *got;
+
+        desk_open(&d);
+        buf_add_str(&spec, "{\"type\":\"command\",\"name\":\"long\",\"args\":[\"a\"");
+        for (unsigned i = 0; i < 60000; i++)
+                buf_add_str(&spec, ",\"\\\"\\\"\\\"\\\"\"");
+        buf_add_str(&spec, "]}");
+        add_job(&batch, 50, ALICE, 1, spec.bytes);
+        CU_ASSERT_TRUE(commit(&d.s, &batch));
+        got = rows(&d, ALICE, LIST("\"what\":\"spec\",\"job\":50"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(got, "cut\\\":\\\"args: the first "));
+        CU_ASSERT_PTR_NOT_NULL(strstr(got, " of 60001"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(got, "alice"));
+        desk_done(&d);
+}
+
 static void a_watch_on_a_finished_job_is_answered_from_its_row(void)
 {
         struct desk d;
@@ -888,6 +910,7 @@ UNIT_MAIN("reader", TEST(jobs_show_their_columns_and_open_what_is_sealed),
           TEST(output_comes_in_order_and_says_when_it_is_over), TEST(files_and_inputs_are_given_by_pieces),
           TEST(a_watch_on_a_finished_job_is_answered_from_its_row),
           TEST(a_watch_on_several_finished_jobs_is_one_answer),
+          TEST(a_description_that_is_too_long_is_cut_and_says_so),
           TEST(output_of_many_tasks_comes_place_by_place), TEST(loads_give_entries_and_rounds),
           TEST(a_damaged_or_moved_envelope_is_refused_by_name), TEST(a_readers_connection_cannot_write),
           TEST(readers_survive_a_lost_connection), TEST(a_full_queue_sheds_questions_at_once))

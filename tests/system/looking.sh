@@ -64,4 +64,14 @@ matches "why names who holds it, and his reason" "$(jobctl why "$running")" 'hel
 jobctl -q cancel all
 exits "a task that failed" 1 jobsubmit --wait --timeout 60 -- sh -c 'exit 3'
 matches "why says how it ended" "$(jobctl why "$(jobctl ls --csv -o job_id last | tail -n 1).1")" 'ended +failed, exit-code, code 3, attempt 1, on w1'
+
+# --- the longest description, of characters that grow when they are shown
+long=$(/usr/bin/python3 - <<'PY'
+import subprocess
+print(subprocess.run(["jobsubmit", "-q", "--hold", "--", "echo"] + ['""' * 740] * 150, capture_output=True, text=True).stdout)
+PY
+)
+exits "show of a job with a very long command" 0 jobctl show "$long"
+jobctl show "$long" --json >long
+check "whole" /usr/bin/python3 -c 'import json; assert len(json.load(open("long"))["rows"][0]["spec"]["args"]) == 151'
 finish
