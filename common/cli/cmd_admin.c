@@ -1,4 +1,4 @@
-/* jobctl role, worker, queue, server: administration that is one message each. */
+/* jobctl role, worker, queue, quota, server: administration that is one message each. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -245,6 +245,74 @@ static int run_queue_set(struct cli *cli)
         return command_change(cli, &request, "queue changed");
 }
 
+/* --- quota ------------------------------------------------------------------------------------------------------ */
+static int run_quota_ls(struct cli *cli)
+{
+        return print_all(cli, LIST_KIND_QUOTAS, "jobctl.quota/1");
+}
+
+static int quota_limit(struct msg_quota_set *set, const char *word, struct err *err)
+{
+        static const struct opt limits = { .min = 0, .max = (int64_t)ID_MAX };
+        const struct {
+                const char *name;
+                uint64_t *value;
+                bool *has;
+        } known[] = { { "max-jobs", &set->max_jobs, &set->has_max_jobs },
+                      { "max-tasks", &set->max_tasks, &set->has_max_tasks },
+                      { "max-running", &set->max_running, &set->has_max_running } };
+        int64_t value;
+
+        for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+                size_t n = strlen(known[i].name);
+
+                if (strncmp(word, known[i].name, n) != 0 || word[n] != '=')
+                        continue;
+                if (opt_count(&limits, word + n + 1, &value, err) < 0)
+                        return err_wrap(err, "%s", known[i].name);
+                *known[i].value = (uint64_t)value;
+                *known[i].has = true;
+                return 0;
+        }
+        return err_set(
+                err, ERR_USAGE,
+                "'%.80s' is no limit; limits: max-jobs=N max-tasks=N max-running=N; example: max-running=50",
+                word);
+}
+
+static int run_quota_set(struct cli *cli)
+{
+        struct msg request = { .kind = MSG_quota_set };
+        struct msg_quota_set *set = &request.u.quota_set;
+        struct err err = { 0 };
+
+        if (command_words(cli, 2, 4, &err) < 0 ||
+            word_is_name(cli, 0, "user", &set->name, &set->n_name, &err) < 0)
+                return cli_fail(cli, &err);
+        for (size_t i = 1; i < cli->opts->n_words; i++)
+                if (quota_limit(set, cli->opts->words[i], &err) < 0)
+                        return cli_fail(cli, &err);
+        return command_change(cli, &request, "quota changed");
+}
+
+static int run_quota_add(struct cli *cli)
+{
+        return run_quota_set(cli);
+}
+
+static int run_quota_rm(struct cli *cli)
+{
+        struct msg request = { .kind = MSG_quota_set };
+        struct msg_quota_set *set = &request.u.quota_set;
+        struct err err = { 0 };
+
+        if (command_words(cli, 1, 1, &err) < 0 ||
+            word_is_name(cli, 0, "user", &set->name, &set->n_name, &err) < 0)
+                return cli_fail(cli, &err);
+        set->has_max_jobs = set->has_max_tasks = set->has_max_running = true;
+        return command_change(cli, &request, "quota removed");
+}
+
 /* --- server ---------------------------------------------------------------------------------------------------- */
 static int run_server_status(struct cli *cli)
 {
@@ -294,5 +362,15 @@ PROGRAM(queue_resume, "queue resume", "start from a paused queue again", no_opti
 PROGRAM(queue_set, "queue set", "change a queue, or make one", no_options, cli_common_options,
         "QUEUE max-running=N weight=N", "jobctl queue set night max-running=4",
         "jobctl queue set urgent weight=10", "jobctl queue set night max-running=0   # no limit");
+PROGRAM(quota_ls, "quota ls", "list quotas, and what is used of them", no_options, cli_query_options,
+        "[options]", "jobctl quota ls", "jobctl quota ls --json", "jobctl quota ls --csv");
+PROGRAM(quota_add, "quota add", "limit what a person may have at once", no_options, cli_common_options,
+        "USER max-jobs=N max-tasks=N max-running=N", "jobctl quota add ann max-running=50",
+        "jobctl quota add ann max-jobs=1000 max-tasks=1000000", "jobctl quota ls");
+PROGRAM(quota_set, "quota set", "change limits of a person; the others stay", no_options, cli_common_options,
+        "USER max-jobs=N max-tasks=N max-running=N", "jobctl quota set ann max-running=100",
+        "jobctl quota set ann max-tasks=0   # no limit", "jobctl quota ls");
+PROGRAM(quota_rm, "quota rm", "take all limits from a person", no_options, cli_common_options, "USER",
+        "jobctl quota rm ann", "jobctl quota set ann max-running=0   # this one only", "jobctl quota ls");
 PROGRAM(server_status, "server status", "how the coordinator is", no_options, cli_query_options, "[options]",
         "jobctl server status", "jobctl server status --json", "jobctl server status --csv");

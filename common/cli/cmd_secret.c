@@ -110,6 +110,11 @@ static int run_secret_add(struct cli *cli)
         return send_value(cli, &request);
 }
 
+static int run_secret_set(struct cli *cli)
+{
+        return run_secret_add(cli);
+}
+
 static int run_secret_rm(struct cli *cli)
 {
         struct msg request = { .kind = MSG_secret_rm };
@@ -143,6 +148,9 @@ PROGRAM(secret_add, "secret add",
         cli_common_options, "NAME [FILE]", "jobctl secret add API_TOKEN token.txt",
         "pass show api | jobctl secret add API_TOKEN   # from stdin",
         "jobsubmit --secret API_TOKEN -- sh -c 'curl -H \"Authorization: $API_TOKEN\" …'");
+PROGRAM(secret_set, "secret set", "give a secret a new value, or keep one; the same as secret add",
+        no_options, cli_common_options, "NAME [FILE]", "jobctl secret set API_TOKEN token.txt",
+        "pass show api | jobctl secret set API_TOKEN   # from stdin", "jobctl secret ls");
 PROGRAM(secret_rm, "secret rm", "remove a secret; tasks that name it cannot start any more", no_options,
         cli_common_options, "NAME", "jobctl secret rm API_TOKEN", "jobctl secret ls",
         "jobctl secret add API_TOKEN token.txt");

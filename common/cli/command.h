@@ -38,6 +38,10 @@ struct command {
         COMMAND(queue_pause, "queue pause")                                                                  \
         COMMAND(queue_resume, "queue resume")                                                                \
         COMMAND(queue_set, "queue set")                                                                      \
+        COMMAND(quota_ls, "quota ls")                                                                        \
+        COMMAND(quota_add, "quota add")                                                                      \
+        COMMAND(quota_set, "quota set")                                                                      \
+        COMMAND(quota_rm, "quota rm")                                                                        \
         COMMAND(worker_ls, "worker ls")                                                                      \
         COMMAND(worker_show, "worker show")                                                                  \
         COMMAND(worker_drain, "worker drain")                                                                \
@@ -57,6 +61,7 @@ struct command {
         COMMAND(key_revoke, "key revoke")                                                                    \
         COMMAND(secret_ls, "secret ls")                                                                      \
         COMMAND(secret_add, "secret add")                                                                    \
+        COMMAND(secret_set, "secret set")                                                                    \
         COMMAND(secret_rm, "secret rm")                                                                      \
         COMMAND(server_status, "server status")
 

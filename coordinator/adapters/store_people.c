@@ -5,12 +5,16 @@ int store_principal(struct db *db, const struct store_principal *principal, stru
 {
         CLEANUP_DB_ARGS struct db_args args = { 0 };
 
-        db_args_init(&args, "principal:u name:s is_worker:u active:u weight:u sql_hash:s drop_sql:u at_us:i");
+        db_args_init(&args, "principal:u name:s is_worker:u active:u weight:u max_jobs:u max_tasks:u "
+                            "max_running:u sql_hash:s drop_sql:u at_us:i");
         db_put_u64(&args, principal->principal.n);
         db_put_str(&args, principal->name);
         db_put_u64(&args, principal->is_worker);
         db_put_u64(&args, principal->active);
         db_put_u64(&args, MAX(principal->weight, 1u));
+        db_put_u64(&args, principal->quota.jobs);
+        db_put_u64(&args, principal->quota.tasks);
+        db_put_u64(&args, principal->quota.running);
         db_put_str(&args, principal->sql_hash);
         db_put_u64(&args, principal->drop_sql);
         db_put_i64(&args, principal->at_us);

@@ -54,7 +54,10 @@ static int fill_principal(const struct db_rows *rows, struct event *event, struc
         principal->is_worker = db_u64(rows, 2);
         principal->active = db_u64(rows, 3);
         principal->weight = (uint32_t)db_u64(rows, 4);
-        principal->at_us = db_i64(rows, 5);
+        principal->quota.jobs = db_u64(rows, 5);
+        principal->quota.tasks = db_u64(rows, 6);
+        principal->quota.running = db_u64(rows, 7);
+        principal->at_us = db_i64(rows, 8);
         return 0;
 }
 

@@ -18,6 +18,8 @@ struct person *access_person(struct access *access, const struct store_principal
                          person);
         }
         person->row.active = row->active;
+        person->row.weight = row->weight;
+        person->row.quota = row->quota;
         if (row->principal.n >= access->next_principal)
                 access->next_principal = row->principal.n + 1;
         return person;

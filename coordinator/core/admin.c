@@ -253,9 +253,30 @@ static void user_set(struct core *core, const struct asker *asker, const struct 
                 row.weight = (uint32_t)ask->weight;
                 row.sql_hash[0] = '\0'; /* the account stays as it is */
                 put_person(core, &row);
-                job_owner_weight(core, row.principal, row.weight);
+                owner_weight(core, row.principal, row.weight);
         }
         done(core, asker, "user-set", ask->name, true);
+}
+
+static void quota_set(struct core *core, const struct asker *asker, const struct msg *msg)
+{
+        const struct msg_quota_set *ask = &msg->u.quota_set;
+        const struct person *person = find_person(core, asker, ask->name);
+        struct store_principal row;
+
+        if (!person)
+                return;
+        row = person->row;
+        row.sql_hash[0] = '\0'; /* the account stays as it is */
+        if (ask->has_max_jobs)
+                row.quota.jobs = ask->max_jobs;
+        if (ask->has_max_tasks)
+                row.quota.tasks = ask->max_tasks;
+        if (ask->has_max_running)
+                row.quota.running = ask->max_running;
+        put_person(core, &row);
+        owner_quota(core, row.principal, &row.quota);
+        done(core, asker, "quota-set", ask->name, false);
 }
 
 /* ------------------------------------------------------------------ keys */
@@ -452,6 +473,8 @@ static void dispatch(struct core *core, const struct asker *asker, struct msg **
                 user_rm(core, asker, msg);
         else if (msg->kind == MSG_user_set)
                 user_set(core, asker, msg);
+        else if (msg->kind == MSG_quota_set)
+                quota_set(core, asker, msg);
         else if (msg->kind == MSG_key_add)
                 key_add(core, asker, msg);
         else if (msg->kind == MSG_key_revoke)

@@ -128,58 +128,25 @@ struct queue *job_queue(struct core *core, const char *name)
         return job_queue_put(core, &row);
 }
 
-static struct owner *owner_ref(struct core *core, uint32_t id)
+bool job_queues_fit(const struct core *core, const struct msg_submit *submit)
 {
-        const struct person *person = access_find(&core->access, (struct principal_id){ id });
-        struct owner *owner;
+        size_t room = QUEUES_MAX - MIN((size_t)HASH_CNT(hh, core->queues), (size_t)QUEUES_MAX);
+        const char **new = xcalloc(room + 1, sizeof(*new));
+        size_t n = 0;
 
-        HASH_FIND(hh, core->owners, &id, sizeof(id), owner);
-        if (!owner) {
-                owner = xcalloc(1, sizeof(*owner));
-                owner->id = id;
-                owner->served = core->served;
-                owner->weight = person ? MAX(person->row.weight, 1u) : 1;
-                HASH_ADD(hh, core->owners, id, sizeof(owner->id), owner);
+        for (size_t i = 0; i < submit->n_jobs && n <= room; i++) {
+                const char *name = submit->jobs[i].spec->queue;
+                size_t k = 0;
+
+                if (!name || job_queue_find(core, name))
+                        continue;
+                while (k < n && strcmp(new[k], name) != 0)
+                        k++;
+                if (k == n)
+                        new[n++] = name;
         }
-        owner->jobs++;
-        return owner;
-}
-
-void job_owner_weight(struct core *core, struct principal_id who, uint32_t weight)
-{
-        struct owner *owner;
-
-        HASH_FIND(hh, core->owners, &who.n, sizeof(who.n), owner);
-        if (owner)
-                owner->weight = MAX(weight, 1u);
-}
-
-/* The owner's account with a queue. One that is new starts where the owner was served last. */
-static struct account *account_ref(struct owner *owner, struct queue *queue)
-{
-        struct account *account;
-
-        DL_FOREACH (owner->accounts, account) {
-                if (account->queue == queue)
-                        return account;
-        }
-        account = xcalloc(1, sizeof(*account));
-        account->queue = queue;
-        account->served = owner->account_served;
-        DL_APPEND(owner->accounts, account);
-        return account;
-}
-
-static void owner_unref(struct core *core, struct owner *owner)
-{
-        struct account *account, *next;
-
-        if (--owner->jobs > 0)
-                return;
-        DL_FOREACH_SAFE (owner->accounts, account, next)
-                free(account);
-        HASH_DELETE(hh, core->owners, owner);
-        free(owner);
+        free(new);
+        return n <= room;
 }
 
 struct job *job_new(struct core *core, struct job_id id, struct principal_id owner,
@@ -196,8 +163,8 @@ struct job *job_new(struct core *core, struct job_id id, struct principal_id own
         spec = &job->spec->spec;
         job->tasks = (uint32_t)job->indexes.n;
         job->queue = job_queue(core, spec->queue ? spec->queue : "default");
-        job->owner = owner_ref(core, owner.n);
-        job->account = account_ref(job->owner, job->queue);
+        job->owner = owner_ref(core, owner, job->tasks);
+        job->account = owner_account(job->owner, job->queue);
         job->task_us = 1000; /* a first guess for what a task costs its owner */
         lot_init_plain(core, job);
         shape_attach(core, job);
@@ -247,7 +214,7 @@ void job_free(struct core *core, struct job *job)
         entries_forget(core, job);
         LL_FOREACH_SAFE (job->acks, ack, next_ack)
                 free(ack);
-        owner_unref(core, job->owner);
+        owner_unref(core, job->owner, job->tasks);
         LL_FOREACH_SAFE (job->thaws, thaw, next_thaw) {
                 spans_done(&thaw->which);
                 free(thaw);

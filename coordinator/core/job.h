@@ -23,7 +23,6 @@ struct job *job_find(const struct core *core, uint64_t id);
 /* A job in memory with all its tasks at home. Takes *take_spec; indexes were made from it. */
 struct job *job_new(struct core *core, struct job_id id, struct principal_id owner,
                     struct job_spec_box **take_spec, struct indexes *take_indexes);
-void job_owner_weight(struct core *core, struct principal_id who, uint32_t weight); /* from now on */
 void job_free(struct core *core, struct job *job);
 void job_set_key(struct core *core, struct job *job, const uint8_t key_hash[16]);
 /* Also one whose key may still prove taken (job->claimed). */
@@ -57,6 +56,8 @@ void job_live(struct core *core, struct job *job);
 #define QUEUES_MAX 1000 /* people make them by naming them: each is a row of every listing, for ever */
 struct queue *job_queue_find(const struct core *core, const char *name); /* NULL: none of that name */
 /* Queue row by name, made (in memory and in the store) if new. */
+/* Naming a queue makes it, as long as there are not too many. */
+bool job_queues_fit(const struct core *core, const struct msg_submit *submit);
 struct queue *job_queue(struct core *core, const char *name);
 struct queue *job_queue_put(struct core *core, const struct store_queue *row);
 

@@ -104,6 +104,7 @@ void lease_add(struct core *core, struct lease *lease, uint32_t position)
         job->granted++;
         job->granted_queued++;
         job->queue->granted++;
+        owner_granted(core, job->owner, 1);
         place_outstanding(core, lease->worker, lease->lot->needs, true);
 }
 
@@ -119,6 +120,7 @@ bool lease_drop(struct core *core, struct lease *lease, uint32_t position)
                 job->granted_queued--;
         if (job->queue->granted-- == job->queue->max_running)
                 core->lane_changes++;
+        owner_granted(core, job->owner, -1);
         place_outstanding(core, lease->worker, lease->lot->needs, false);
         return started;
 }

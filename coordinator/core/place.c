@@ -444,6 +444,7 @@ static uint32_t fair_share(const struct core *core, const struct worker *worker,
                 n = MIN(n, (worker->slots - worker->outstanding + cpus - 1) / cpus);
         if (queue->max_running != 0)
                 waiting = MIN(waiting, queue->max_running - queue->granted);
+        waiting = MIN(waiting, owner_room(lot->job->owner));
         return (uint32_t)MIN(n, waiting);
 }
 

@@ -4,7 +4,8 @@
  * queues the same is kept for each, by the queue's weight. Somebody who comes (back) starts at the time of whoever was
  * served last: absence earns nothing.
  *
- * Invariants: 1. a lot is in a bucket exactly if queue_consider found it ready. 2. no bucket, level or lane is empty. */
+ * Invariants: 1. a lot is in a bucket exactly if queue_consider found it ready. 2. no bucket or lane is empty. 3. a bucket
+ * is in its level exactly if its owner is not shut. */
 #include "core/queue.h"
 
 #include <stddef.h>
@@ -38,7 +39,8 @@ struct lane {
         } key;
         struct heap levels[LEVELS]; /* of buckets, by the owner's virtual time */
         uint64_t used[(LEVELS + 63) / 64]; /* bit per level that is not empty; level 0 is priority 100 */
-        unsigned n_levels;
+        unsigned n_buckets; /* also those of owners who are shut */
+        unsigned n_entered; /* the others */
         UT_hash_handle hh;
 };
 
@@ -76,7 +78,6 @@ static struct lane *lane_get(struct core *core, const struct lot *lot)
         for (unsigned i = 0; i < LEVELS; i++)
                 heap_init(&lane->levels[i], bucket_before, offsetof(struct bucket, place));
         HASH_ADD(hh, core->lanes, key, sizeof(lane->key), lane);
-        core->lane_changes++;
         return lane;
 }
 
@@ -86,6 +87,28 @@ static void lane_free(struct core *core, struct lane *lane)
         for (unsigned i = 0; i < LEVELS; i++)
                 heap_done(&lane->levels[i]);
         free(lane);
+}
+
+static void bucket_enter(struct core *core, struct bucket *bucket)
+{
+        struct lane *lane = bucket->key.lane;
+        size_t level = bucket->key.level;
+
+        if (lane->n_entered++ == 0)
+                core->lane_changes++;
+        lane->used[level / 64] |= UINT64_C(1) << (level % 64);
+        heap_push(&lane->levels[level], bucket);
+}
+
+static void bucket_leave(struct bucket *bucket)
+{
+        struct lane *lane = bucket->key.lane;
+        size_t level = bucket->key.level;
+
+        lane->n_entered--;
+        heap_remove(&lane->levels[level], bucket);
+        if (lane->levels[level].n == 0)
+                lane->used[level / 64] &= ~(UINT64_C(1) << (level % 64));
 }
 
 static struct bucket *bucket_get(struct core *core, struct lane *lane, struct owner *owner, unsigned level)
@@ -101,30 +124,37 @@ static struct bucket *bucket_get(struct core *core, struct lane *lane, struct ow
         heap_init(&bucket->lots, lot_before, offsetof(struct lot, ready_place));
         HASH_ADD(hh, core->buckets, key, sizeof(bucket->key), bucket);
         DL_APPEND(owner->buckets, bucket);
-        if (lane->levels[level].n == 0) {
-                lane->used[level / 64] |= UINT64_C(1) << (level % 64);
-                lane->n_levels++;
-        }
-        heap_push(&lane->levels[level], bucket);
+        lane->n_buckets++;
+        if (!owner->shut)
+                bucket_enter(core, bucket);
         return bucket;
 }
 
 static void bucket_free(struct core *core, struct bucket *bucket)
 {
         struct lane *lane = bucket->key.lane;
-        size_t level = bucket->key.level;
 
-        heap_remove(&lane->levels[level], bucket);
+        if (!bucket->key.owner->shut)
+                bucket_leave(bucket);
         DL_DELETE(bucket->key.owner->buckets, bucket);
         HASH_DELETE(hh, core->buckets, bucket);
-        if (lane->levels[level].n == 0) {
-                lane->used[level / 64] &= ~(UINT64_C(1) << (level % 64));
-                lane->n_levels--;
-        }
         heap_done(&bucket->lots);
         free(bucket);
-        if (lane->n_levels == 0)
+        if (--lane->n_buckets == 0)
                 lane_free(core, lane);
+}
+
+void queue_owner_shut(struct core *core, struct owner *owner, bool shut)
+{
+        struct bucket *bucket;
+
+        owner->shut = shut;
+        DL_FOREACH (owner->buckets, bucket) {
+                if (shut)
+                        bucket_leave(bucket);
+                else
+                        bucket_enter(core, bucket);
+        }
 }
 
 uint64_t queue_grantable(const struct lot *lot)
@@ -248,7 +278,7 @@ static bool is_open(const struct queue *queue)
 
 bool queue_may_start(const struct lot *lot)
 {
-        return lot->bucket && is_open(lot->job->queue);
+        return lot->bucket && is_open(lot->job->queue) && !lot->job->owner->shut;
 }
 
 struct pick queue_pick(struct core *core, struct kind *kind, enum hunger hunger)
@@ -262,7 +292,7 @@ struct pick queue_pick(struct core *core, struct kind *kind, enum hunger hunger)
                 if (!is_open(lane->key.queue) || !fit_able(kind, lane->key.needs))
                         continue;
                 lot = lane_first(lane);
-                if (pick.lot && !queue_before(lot, pick.lot))
+                if (!lot || (pick.lot && !queue_before(lot, pick.lot)))
                         continue;
                 worker = fit_find(core, kind, lane->key.needs, hunger);
                 if (worker) {
@@ -324,7 +354,7 @@ struct lot *queue_first(const struct core *core, struct kind *kind)
         for (struct lane *lane = core->lanes; lane; lane = lane->hh.next) {
                 struct lot *lot = lane_first(lane);
 
-                if (is_open(lane->key.queue) && fit_able(kind, lane->key.needs) &&
+                if (lot && is_open(lane->key.queue) && fit_able(kind, lane->key.needs) &&
                     (!best || queue_before(lot, best)))
                         best = lot;
         }
@@ -358,6 +388,8 @@ void queue_charge(struct core *core, struct job *job, int64_t us, uint64_t cpus)
                 owner->account_served = account->served;
         owner->served = served_more(owner->served, cpu_us, (uint64_t)job->queue->weight * owner->weight);
         account->served = served_more(account->served, cpu_us, job->queue->weight);
+        if (owner->shut)
+                return; /* its buckets take their places when they come back */
         DL_FOREACH (owner->buckets, bucket)
                 heap_moved(&bucket->key.lane->levels[bucket->key.level], bucket);
 }

@@ -22,6 +22,8 @@ struct pick queue_pick(struct core *core, struct kind *kind, enum hunger hunger)
 struct lot *queue_pick_within(struct core *core, struct worker *worker, int64_t limit_us);
 /* The first one that workers of this kind could ever run, room or not. */
 struct lot *queue_first(const struct core *core, struct kind *kind);
+/* Nothing of this owner is picked any more, or again. */
+void queue_owner_shut(struct core *core, struct owner *owner, bool shut);
 bool queue_may_start(const struct lot *lot); /* it is ready, and its queue lets it */
 bool queue_before(const struct lot *a, const struct lot *b); /* a is served first */
 /* The owner has used so much on so many cpus (or, negative, less than assumed). Moves his lots. */

@@ -14,6 +14,7 @@
 #include "core/indexes.h"
 #include "core/pace.h"
 #include "core/lot.h"
+#include "core/owner.h"
 #include "core/spans.h"
 
 #define LEASE_TASKS_MAX 512 /* tasks of one grant; positions lo … lo + n - 1 */
@@ -26,24 +27,6 @@
 struct job;
 struct job_set; /* sets.c */
 struct worker;
-
-/* A fair-share account: one a person with unfinished jobs. */
-struct owner {
-        uint32_t id;
-        uint32_t jobs; /* unfinished ones */
-        uint32_t weight; /* share beside other people */
-        int64_t served; /* cpu time charged so far, by weights, in 1/1024 us; the least one is served first */
-        struct account *accounts; /* one a queue */
-        int64_t account_served; /* of the account served last: a new one starts here */
-        struct bucket *buckets;
-        UT_hash_handle hh;
-};
-
-struct account { /* what an owner used in one queue: shares among his own queues */
-        struct queue *queue;
-        int64_t served; /* as of the owner, by the queue's weight */
-        struct account *next, *prev;
-};
 
 struct queue {
         uint32_t id;

@@ -8,12 +8,18 @@
 #include "base/ids.h"
 #include "proto/words.h"
 
+struct quota { /* what a person may have at most; 0: no limit */
+        uint64_t jobs; /* unfinished ones */
+        uint64_t tasks; /* of unfinished jobs */
+        uint64_t running; /* tasks granted at once */
+};
 struct store_principal {
         struct principal_id principal;
         char name[65];
         bool is_worker;
         bool active;
         uint32_t weight; /* share beside other people; 0 counts as 1 */
+        struct quota quota;
         char sql_hash[42]; /* not empty: make a MariaDB account of this name with this password hash */
         bool drop_sql;
         int64_t at_us;

@@ -463,28 +463,6 @@ static void claim(struct core *core, struct pending *pending, struct rec_submitt
 
 /* ------------------------------------------------------------------ the decision */
 
-/* Naming a queue makes it, as long as there are not too many. */
-static bool queues_fit(const struct core *core, const struct msg_submit *submit)
-{
-        size_t room = QUEUES_MAX - MIN((size_t)HASH_CNT(hh, core->queues), (size_t)QUEUES_MAX);
-        const char **new = xcalloc(room + 1, sizeof(*new));
-        size_t n = 0;
-
-        for (size_t i = 0; i < submit->n_jobs && n <= room; i++) {
-                const char *name = submit->jobs[i].spec->queue;
-                size_t k = 0;
-
-                if (!name || job_queue_find(core, name))
-                        continue;
-                while (k < n && strcmp(new[k], name) != 0)
-                        k++;
-                if (k == n)
-                        new[n++] = name;
-        }
-        free(new);
-        return n <= room;
-}
-
 /* Fills in what exists already. Returns how many jobs are to be made; -1: it is refused. */
 static int64_t sort_out(struct core *core, struct pending *pending, struct rec_submitted_job *told)
 {
@@ -517,7 +495,7 @@ static int64_t sort_out(struct core *core, struct pending *pending, struct rec_s
                         }
                 }
         }
-        if (fresh > 0 && !queues_fit(core, submit)) {
+        if (fresh > 0 && !job_queues_fit(core, submit)) {
                 reply_retry_later(core, &pending->asker,
                                   "no such queue, and there are 1,000 already: jobctl queue ls shows them",
                                   5000);
@@ -527,6 +505,8 @@ static int64_t sort_out(struct core *core, struct pending *pending, struct rec_s
                 reply_retry_later(core, &pending->asker, "too many unfinished jobs", 5000);
                 return -1;
         }
+        if (fresh > 0 && !owner_allows(core, &pending->asker, submit, told))
+                return -1;
         return fresh;
 }
 

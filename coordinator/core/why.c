@@ -91,6 +91,12 @@ static void why_queue(const struct job *job, struct buf *rows)
                 add(rows, "queue-limit", &text);
                 buf_clear(&text);
         }
+        if (owner_room(job->owner) == 0) {
+                buf_addf(&text, "the quota of its owner is %llu tasks at once: %llu are out",
+                         (ull)job->owner->quota.running, (ull)job->owner->granted);
+                add(rows, "quota", &text);
+                buf_clear(&text);
+        }
         if (spec->has_max_running && spec->max_running > 0 && job->granted >= spec->max_running) {
                 buf_addf(&text, "%llu of its tasks are out, at most %llu may be", (ull)job->granted,
                          (ull)spec->max_running);

@@ -243,6 +243,17 @@ FROM Principals p
 WHERE p.principal > :cursor AND p.is_worker = 0 AND (:name = '' OR p.name = :name)
 ORDER BY p.principal LIMIT :rows
 
+-- name: list_quotas
+SELECT p.name AS owner, NULLIF(p.max_jobs, 0) AS max_jobs, COUNT(j.job_id) AS jobs, NULLIF(p.max_tasks, 0) AS max_tasks,
+  CAST(COALESCE(SUM(j.tasks), 0) AS UNSIGNED) AS tasks, NULLIF(p.max_running, 0) AS max_running,
+  CAST(COALESCE(SUM(j.running), 0) AS UNSIGNED) AS running, p.principal AS _next, 0 AS _next_index
+FROM Principals p
+JOIN Visible v ON v.principal = :who AND v.what = 1 AND v.owner = p.principal
+LEFT JOIN Jobs j ON j.owner = p.principal AND j.ended_us = 0 AND j.loading = 0
+WHERE p.principal > :cursor AND p.is_worker = 0 AND p.active = 1 AND (:name = '' OR p.name = :name)
+  AND (p.max_jobs > 0 OR p.max_tasks > 0 OR p.max_running > 0)
+GROUP BY p.principal, p.name, p.max_jobs, p.max_tasks, p.max_running ORDER BY p.principal LIMIT :rows
+
 -- name: list_roles
 SELECT r.name AS role, g.permission, ELT(g.scope, 'own', 'role', 'any') AS scope, g.type,
   :cursor + ROW_NUMBER() OVER (ORDER BY r.role, g.permission, g.scope, g.type) AS _next, 0 AS _next_index

@@ -1,7 +1,7 @@
 -- What a coordinator needs to go on after a start.
 
 -- name: replay_principals
-SELECT principal, name, is_worker, active, weight, made_us FROM Principals ORDER BY principal
+SELECT principal, name, is_worker, active, weight, max_jobs, max_tasks, max_running, made_us FROM Principals ORDER BY principal
 
 -- name: replay_keys
 SELECT key_id, principal, is_worker, revoked, public_key, expires_us, made_us FROM Nodes ORDER BY key_id

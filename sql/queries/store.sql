@@ -189,9 +189,10 @@ ON DUPLICATE KEY UPDATE state = VALUES(state), slots = VALUES(slots), slots_busy
 
 -- ---------------------------------------------------------------- people and rights
 -- name: principal
-INSERT INTO Principals (principal, name, is_worker, active, weight, has_sql, sql_hash, made_us)
-VALUES (:principal, :name, :is_worker, :active, :weight, IF(:sql_hash = '', 0, 1), :sql_hash, :at_us)
-ON DUPLICATE KEY UPDATE active = VALUES(active), weight = VALUES(weight),
+INSERT INTO Principals (principal, name, is_worker, active, weight, max_jobs, max_tasks, max_running, has_sql, sql_hash, made_us)
+VALUES (:principal, :name, :is_worker, :active, :weight, :max_jobs, :max_tasks, :max_running, IF(:sql_hash = '', 0, 1), :sql_hash, :at_us)
+ON DUPLICATE KEY UPDATE active = VALUES(active), weight = VALUES(weight), max_jobs = VALUES(max_jobs),
+  max_tasks = VALUES(max_tasks), max_running = VALUES(max_running),
   has_sql = CASE WHEN :drop_sql AND has_sql = 1 THEN 2 WHEN :sql_hash <> '' THEN 1 ELSE has_sql END,
   sql_hash = IF(:drop_sql, '', IF(:sql_hash = '', sql_hash, :sql_hash))
 

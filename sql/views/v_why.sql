@@ -33,6 +33,16 @@ JOIN (SELECT i.queue, SUM(i.running) AS running FROM Jobs i WHERE i.ended_us = 0
   ON r.queue = k.name
 WHERE scoped(q.s, j.owner, j.queued) > 0 AND r.running >= k.max_running
 UNION ALL
+SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'quota' AS reason,
+  CONCAT('its owner runs ', scoped(q.s, j.owner, r.running), ' tasks of at most ', scoped(q.s, j.owner, p.max_running)) AS detail
+FROM asker_jobs q
+JOIN Visible v ON v.principal = q.m AND v.what = 1
+JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
+JOIN Principals p ON p.principal <=> j.owner AND p.max_running > 0
+JOIN (SELECT i.owner, SUM(i.running) AS running FROM Jobs i WHERE i.ended_us = 0 AND i.loading = 0 GROUP BY i.owner) r
+  ON r.owner <=> j.owner
+WHERE scoped(q.s, j.owner, j.queued) > 0 AND r.running >= p.max_running
+UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'max-running' AS reason,
   CONCAT(scoped(q.s, j.owner, j.running), ' run, at most ', scoped(q.s, j.owner, j.max_running), ' of this job may') AS detail
 FROM asker_jobs q

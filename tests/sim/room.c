@@ -1,5 +1,5 @@
 /* After every step: nobody is granted more than there is, what is counted is what is held, and a wide task that others
- * pass has not been passed for long.
+ * pass has not been passed for long; and nobody is granted more than his quota.
  *
  * A worker that is adopted may hold more than it has: it names what had ended when a crash forgot the end, beside what was
  * granted into the room of that. Until it has said the end again nothing more may be granted to it. */
@@ -50,15 +50,42 @@ static void check_worker(struct sim *sim, const struct worker *worker)
         *before = own;
 }
 
+static void check_owner(struct sim *sim, const struct owner *owner)
+{
+        const struct job *job, *next;
+        const struct lease *lease;
+        uint64_t all = 0, own = 0, tasks = 0;
+
+        HASH_ITER (hh, sim->core->jobs, job, next) {
+                if (job->owner != owner)
+                        continue;
+                tasks += job->tasks;
+                DL_FOREACH2(job->leases, lease, job_next)
+                {
+                        all += lease->n_out;
+                        own += lease->epoch == sim->core->settings.epoch ? lease->n_out : 0;
+                }
+        }
+        if (all != owner->granted || tasks != owner->tasks)
+                sim_fail(sim, "owner %u: what is granted, or his tasks, are not what is counted", owner->id);
+        if (owner->quota.running != 0 && own > owner->quota.running)
+                sim_fail(sim, "owner %u: more is granted than his quota", owner->id);
+        if (owner->shut != (owner->quota.running != 0 && all >= owner->quota.running))
+                sim_fail(sim, "owner %u: shut without a reason, or not shut", owner->id);
+}
+
 void sim_check_room(struct sim *sim)
 {
         const struct worker *worker, *next;
         const struct job *job, *next_job;
+        const struct owner *owner, *next_owner;
 
         if (!sim->core)
                 return;
         HASH_ITER (hh, sim->core->workers, worker, next)
                 check_worker(sim, worker);
+        HASH_ITER (hh, sim->core->owners, owner, next_owner)
+                check_owner(sim, owner);
         HASH_ITER (hh, sim->core->jobs, job, next_job) {
                 const struct lot *lot;
 

@@ -12,6 +12,7 @@
 
 #define SIM_WORKERS 5
 #define SIM_CLIENTS 4
+#define SIM_QUOTA 5 /* tasks of the first client's that may be granted at once */
 #define SIM_LEASE_MS 30000
 #define SIM_HEARTBEAT_MS 5000
 

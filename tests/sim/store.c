@@ -816,6 +816,8 @@ void sim_store_setup(struct sim *sim)
         for (unsigned i = 0; i < SIM_CLIENTS; i++) {
                 snprintf(name, sizeof(name), "person%u", i);
                 add_person(&sim->store, name, false, sim->clients[i].public_key);
+                if (i == 0)
+                        sim->store.people[sim->store.n_people - 1].quota.running = SIM_QUOTA;
         }
         for (unsigned i = 0; i < SIM_WORKERS; i++) {
                 snprintf(name, sizeof(name), "worker%u", i);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# time-out: 240
+# time-out: 300
 # Who is served when: weights of people, one of a name at a time, hold, paused and limited queues; and v_demand, which
 # counts only what could start.
 . "${BASH_SOURCE%/*}/lib.sh"
@@ -70,4 +70,39 @@ must local_ scale 1 >/dev/null 2>&1
 must jobctl wait "$high" "$id" --timeout 60
 equal "a priority set while queued comes first" "$(ask "SELECT (SELECT MAX(started_at) FROM v_tasks WHERE job_id=$high) <= (SELECT MIN(started_at) FROM v_tasks WHERE job_id=$id)")" 1
 must jobctl cancel "$second" >/dev/null
+
+# --- quotas: what a person may have at once
+new_user dora submitter
+exits "a limit that there is not" 64 jobctl quota set dora max-cpus=3
+matches "those that there are, with an example" "$err" 'max-jobs=N max-tasks=N max-running=N; example'
+exits "a person who is not there" 66 jobctl quota set nobody max-jobs=3
+exits "somebody who may not" 77 as dora jobctl quota set dora max-jobs=3
+must jobctl quota add dora max-jobs=3 max-tasks=1000 >/dev/null
+must jobctl quota set dora max-running=2 >/dev/null
+kill9 coordinator
+must local_ start coordinator >/dev/null 2>&1
+export JOBMILL_PROFILE
+equal "all of it is there after a kill -9" "$(jobctl quota ls --csv)" $'owner,max_jobs,jobs,max_tasks,tasks,max_running,running\ndora,3,0,1000,0,2,0'
+equal "dora sees her own" "$(as dora jobctl quota ls --csv | tail -n +2)" 'dora,3,0,1000,0,2,0'
+equal "bob sees none" "$(as bob jobctl quota ls --csv | tail -n +2)" ''
+must local_ scale 0 >/dev/null 2>&1
+id=$(as dora jobsubmit -q --queue q3 -a 1-6 --type sleep 1)
+equal "v_demand wants no more than may run" "$(demand q3)" 2,0
+must local_ scale 3 >/dev/null 2>&1
+two_run() { [ "$(ask "SELECT running FROM v_jobs WHERE job_id=$id")" = 2 ]; }
+await "two run" 60 two_run
+run as dora jobctl why "$id"
+equal "so says v_why" "$(ask "SELECT reason, detail FROM v_why WHERE job_id=$id AND reason='quota'")" 'quota,its owner runs 2 tasks of at most 2'
+matches "why names it" "$out" 'quota +the quota of its owner is 2 tasks at once'
+must jobctl wait "$id" --timeout 120
+most=$(ask "SELECT MAX(n) FROM (SELECT (SELECT COUNT(*) FROM v_tasks b WHERE b.job_id=$id AND b.started_at <= a.started_at AND b.ended_at > a.started_at) n FROM v_tasks a WHERE a.job_id=$id) x")
+check "never more than two at once" test "$most" -le 2
+exits "more tasks than may ever be" 65 as dora jobsubmit -q -a 1-1001 --type noop
+matches "says so" "$err" 'your quota is 1000 unfinished tasks: 1001 are more than that'
+for _ in 1 2 3; do must as dora jobsubmit -q --hold --type noop >/dev/null; done
+exits "a job too many" 75 as dora jobsubmit --connect-timeout 1 -q --type noop
+matches "says how many there are" "$err" 'your quota is 3 unfinished jobs: you have 3, and these are 1'
+must jobctl quota rm dora >/dev/null
+equal "a quota that is gone is not listed" "$(jobctl quota ls --csv | tail -n +2)" ''
+check "and lets her" as dora jobsubmit -q --type noop
 finish
