@@ -533,13 +533,15 @@ static void watch_group(struct sim *sim, struct sim_client *client)
         xfree(parts);
 }
 
+/* Also what was aborted while it was held, released then, and came back held. */
 static void release_held(struct sim *sim, struct sim_client *client)
 {
         for (size_t i = 0; i < client->n; i++) {
                 struct sim_submission *one = client->list[i];
+                const struct sim_job *job = sim_store_job(&sim->store, one->job);
                 struct msg msg = { .kind = MSG_release };
 
-                if (!one->held || one->job == 0)
+                if (one->job == 0 || !(one->held || (job && job->n_status[TASK_STATUS_HELD] > 0)))
                         continue;
                 one->held = false;
                 msg.u.release = (struct msg_release){ .job = one->job, .has_job = true };
