@@ -42,7 +42,7 @@
                 .help = "a remark for the job's events"                                                      \
         }
 
-static const struct opt cancel_options[] = { WHICH, REASON, SAFETY, { 0 } };
+static const struct opt some_options[] = { WHICH, REASON, SAFETY, { 0 } };
 static const struct opt reason_options[] = { WHOSE, REASON, SAFETY, { 0 } };
 static const struct opt retry_options[] = {
         WHICH,
@@ -107,9 +107,9 @@ static struct place place_of(struct msg *request)
         if (request->kind == MSG_signal)
                 return PLACE_OF(request->u.signal, &request->u.signal.ranges, &request->u.signal.n_ranges);
         if (request->kind == MSG_hold)
-                return PLACE_OF(request->u.hold, NULL, NULL);
+                return PLACE_OF(request->u.hold, &request->u.hold.ranges, &request->u.hold.n_ranges);
         if (request->kind == MSG_release)
-                return PLACE_OF(request->u.release, NULL, NULL);
+                return PLACE_OF(request->u.release, &request->u.release.ranges, &request->u.release.n_ranges);
         BUG_ON(request->kind != MSG_set);
         return PLACE_OF(request->u.set, NULL, NULL);
 }
@@ -135,6 +135,9 @@ static int send_all(struct cli *cli, struct msg *request, const struct targets *
                 if (!answer)
                         return err_wrap(err, "job %" PRIu64, targets->list[i].job);
                 *ret_count += answer->u.changed.count;
+                if (answer->u.changed.detail && !cli->quiet)
+                        fprintf(stderr, "%s: job %" PRIu64 ": %s\n", cli->opts->program->name,
+                                targets->list[i].job, answer->u.changed.detail);
         }
         return 0;
 }
@@ -256,6 +259,8 @@ static int fill_hold(struct cli *cli, struct filling *filling, struct err *err)
         struct msg_hold *hold = &filling->request->u.hold;
 
         filling->request->kind = MSG_hold;
+        if (statuses_of(cli, filling, (const char *const **)&hold->statuses, &hold->n_statuses, err) < 0)
+                return -1;
         return reason_of(cli, &hold->reason, &hold->n_reason, err);
 }
 
@@ -264,6 +269,9 @@ static int fill_release(struct cli *cli, struct filling *filling, struct err *er
         struct msg_release *release = &filling->request->u.release;
 
         filling->request->kind = MSG_release;
+        if (statuses_of(cli, filling, (const char *const **)&release->statuses, &release->n_statuses, err) <
+            0)
+                return -1;
         return reason_of(cli, &release->reason, &release->n_reason, err);
 }
 
@@ -344,14 +352,14 @@ static int run_cancel(struct cli *cli)
 
 static int run_hold(struct cli *cli)
 {
-        static const struct change change = { fill_hold, "held", false, false };
+        static const struct change change = { fill_hold, "held", true, false };
 
         return change_run(cli, &change);
 }
 
 static int run_release(struct cli *cli)
 {
-        static const struct change change = { fill_release, "released", false, false };
+        static const struct change change = { fill_release, "released", true, false };
 
         return change_run(cli, &change);
 }
@@ -402,14 +410,14 @@ static int run_set(struct cli *cli)
         return change_run(cli, &change);
 }
 
-PROGRAM(cancel, "cancel", "end jobs or tasks", cancel_options, cli_common_options, "SEL … [options]",
+PROGRAM(cancel, "cancel", "end jobs or tasks", some_options, cli_common_options, "SEL … [options]",
         "jobctl cancel last", "jobctl cancel 36.[1-9] --reason 'wrong input'",
         "jobctl cancel tag:project=hull --status queued --dry-run");
-PROGRAM(hold, "hold", "keep queued tasks from starting", reason_options, cli_common_options,
-        "SEL … [options]", "jobctl hold 36", "jobctl hold @train --reason 'disk is full'",
+PROGRAM(hold, "hold", "keep tasks that have not started from starting", some_options, cli_common_options,
+        "SEL … [options]", "jobctl hold 36", "jobctl hold 36.[4-9] --reason 'disk is full'",
         "jobctl hold all --queue night --yes");
-PROGRAM(release, "release", "let held jobs start", reason_options, cli_common_options, "SEL … [options]",
-        "jobctl release 36", "jobctl release @train", "jobctl release all --yes");
+PROGRAM(release, "release", "let held jobs and tasks start", some_options, cli_common_options,
+        "SEL … [options]", "jobctl release 36", "jobctl release 36.4", "jobctl release all --yes");
 PROGRAM(retry, "retry", "queue tasks again that did not succeed", retry_options, cli_common_options,
         "SEL … [options]", "jobctl retry last --failed", "jobctl retry 36.4",
         "jobctl retry 36 --status timeout --dry-run");

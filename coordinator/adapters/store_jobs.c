@@ -44,6 +44,7 @@ static void put_numbers(struct db_args *args, const struct store_job_new *job, c
         db_put_i64(args, spec->has_priority ? spec->priority : 0);
         db_put_u64(args, spec->has_cpus ? spec->cpus : 1);
         db_put_u64(args, spec->has_max_running ? spec->max_running : 0);
+        db_put_u64(args, spec->hold);
         db_put_u64(args, job->tasks);
         db_put_u64(args, state->held);
         db_put_u64(args, state->waiting);
@@ -206,12 +207,32 @@ int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job
         return run_for_job(writer, db, "job_drop", job, 1, err);
 }
 
-int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job, struct principal_id owner,
-                   const struct rec_job_spec *spec, struct err *err)
+/* Which single tasks are held, in place of what was there. */
+static int put_holds(struct store_writer *writer, struct db *db, const struct store_job_spec *change,
+                     struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
+
+        if (run_for_job(writer, db, "holds_drop", change->job, 0, err) < 0)
+                return -1;
+        db_args_init(&args, "job:u first:u last:u step:u");
+        for (size_t i = 0; i < change->n_held; i++) {
+                db_put_u64(&args, change->job.n);
+                db_put_u64(&args, change->held[i].lo);
+                db_put_u64(&args, change->held[i].hi);
+                db_put_u64(&args, change->held[i].step);
+        }
+        return change->n_held > 0 ? store_write_now(writer, db, "hold_put", &args, 0, err) : 0;
+}
+
+int store_job_spec(struct store_writer *writer, struct db *db, const struct store_job_spec *change,
+                   struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args args = { 0 };
         CLEANUP_BUF struct buf json = { 0 };
-        struct seal_place place = place_of(SEAL_JOB_SPEC, job, owner);
+        const struct rec_job_spec *spec = &change->spec->spec;
+        struct job_id job = change->job;
+        struct seal_place place = place_of(SEAL_JOB_SPEC, job, change->owner);
         struct data_key key;
         size_t begun;
 
@@ -219,14 +240,17 @@ int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job
             store_keys_get(writer->keys, db, job.n, &key, err) < 0)
                 return -1;
         job_spec_encode(spec, &json);
-        db_args_init(&args, "job:u priority:i cpus:u max_running:u spec:b");
+        db_args_init(&args, "job:u priority:i cpus:u max_running:u hold:u spec:b");
         db_put_u64(&args, job.n);
         db_put_i64(&args, spec->has_priority ? spec->priority : 0);
         db_put_u64(&args, spec->has_cpus ? spec->cpus : 1);
         db_put_u64(&args, spec->has_max_running ? spec->max_running : 0);
+        db_put_u64(&args, spec->hold ? 1 : change->n_held > 0 ? 2 : 0);
         begun = db_put_begin(&args);
         if (seal(writer->sealer, &key, &place, json.bytes, json.n, &args.bytes, err) < 0)
                 return -1;
         db_put_end(&args, begun);
-        return store_write_now(writer, db, "job_spec", &args, 1, err);
+        if (store_write_now(writer, db, "job_spec", &args, 1, err) < 0)
+                return -1;
+        return put_holds(writer, db, change, err);
 }

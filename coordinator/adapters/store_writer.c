@@ -297,8 +297,7 @@ int store_write(struct store_writer *writer, struct db *db, struct store_op *op,
         case STORE_JOB_DROP:
                 return store_job_drop(writer, db, op->u.job, err);
         case STORE_JOB_SPEC:
-                return store_job_spec(writer, db, op->u.job_spec.job, op->u.job_spec.owner,
-                                      &op->u.job_spec.spec->spec, err);
+                return store_job_spec(writer, db, &op->u.job_spec, err);
         case STORE_JOB_COUNTS:
                 store_slot(writer, op->u.counts.job)->state = op->u.counts;
                 return 0;

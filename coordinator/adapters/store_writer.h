@@ -94,8 +94,8 @@ int store_set_job(struct store_writer *writer, struct db *db, const struct store
 int store_set_live(struct store_writer *writer, struct db *db, const struct store_set *set,
                    struct err *err) MUST_CHECK;
 int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job, struct err *err) MUST_CHECK;
-int store_job_spec(struct store_writer *writer, struct db *db, struct job_id job, struct principal_id owner,
-                   const struct rec_job_spec *spec, struct err *err) MUST_CHECK;
+int store_job_spec(struct store_writer *writer, struct db *db, const struct store_job_spec *change,
+                   struct err *err) MUST_CHECK;
 /* A new job's rows, gathered from its slot. */
 int store_put_job(struct store_writer *writer, struct db *db, const struct store_slot *slot,
                   struct err *err) MUST_CHECK;

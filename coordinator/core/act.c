@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/hold.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/park.h"
@@ -133,7 +134,7 @@ static uint64_t cancel_limbo(struct core *core, struct job *job, const struct sp
         return n;
 }
 
-static uint64_t count_at_home(const struct job *job, const struct spans *which, bool free, bool parked)
+static uint64_t count_at_home(const struct job *job, const struct spans *which, const struct sweep_how *how)
 {
         uint64_t n = 0;
 
@@ -141,23 +142,26 @@ static uint64_t count_at_home(const struct job *job, const struct spans *which, 
                 uint32_t lo = which->list[i].lo;
                 uint32_t hi = which->list[i].hi;
 
-                if (free)
-                        n += lots_again_within(job, lo, hi) + spans_count_within(&job->cool, lo, hi) +
-                             spans_count_within(&job->ripe, lo, hi);
-                if (parked)
-                        n += spans_count_within(&job->parked, lo, hi);
-                if (free && hi >= job->cursor) {
-                        lo = MAX(lo, job->cursor);
-                        n += hi - lo + 1 - spans_count_within(&job->gone, lo, hi);
-                }
+                n += how->free ? park_count_free(job, lo, hi) : 0;
+                n += how->parked ? park_count(job, lo, hi, false) : 0;
+                n += how->held ? park_count(job, lo, hi, true) : 0;
         }
         return n;
 }
 
+static struct sweep_how cancel_how(const struct job *job, uint32_t statuses)
+{
+        return (struct sweep_how){ .status = TASK_STATUS_CANCELLED,
+                                   .reason = TASK_REASON_CANCELLED,
+                                   .free = wants(statuses, job_home(job)),
+                                   .parked = wants(statuses, park_home(job)),
+                                   .held = wants(statuses, TASK_STATUS_HELD) };
+}
+
 static uint64_t count_open(const struct job *job, const struct spans *which, uint32_t statuses)
 {
-        uint64_t n =
-                count_at_home(job, which, wants(statuses, job_home(job)), wants(statuses, park_home(job)));
+        const struct sweep_how how = cancel_how(job, statuses);
+        uint64_t n = count_at_home(job, which, &how);
         const struct lease *lease;
 
         for (size_t i = job->limbo.head; i < job->limbo.n; i++) {
@@ -181,10 +185,7 @@ static void cancel_some(struct core *core, const struct asker *asker, struct job
         struct lease *lease, *next;
         uint64_t n = cancel_limbo(core, job, which, statuses);
         struct ack *ack;
-        struct sweep_how how = { .status = TASK_STATUS_CANCELLED,
-                                 .reason = TASK_REASON_CANCELLED,
-                                 .free = wants(statuses, job_home(job)),
-                                 .parked = wants(statuses, park_home(job)) };
+        const struct sweep_how how = cancel_how(job, statuses);
 
         DL_FOREACH_SAFE2(job->leases, lease, next, job_next)
         n += cancel_granted(core, lease, which, statuses, true);
@@ -230,28 +231,6 @@ static void cancel(struct core *core, const struct asker *asker, struct job *job
                 }
         }
         spans_done(&which);
-}
-
-/* ------------------------------------------------------------------ hold, release */
-
-static void hold(struct core *core, const struct asker *asker, struct job *job, bool held, bool dry_run,
-                 const char *reason)
-{
-        uint64_t n = unfinished(job) - job->granted;
-        struct rec_job_spec *spec = &job->spec->spec;
-
-        bool change = spec->hold != held;
-
-        if (!change)
-                n = 0;
-        if (change && !dry_run) {
-                spec->hold = held;
-                spec->has_hold = true;
-                job_rehome(core, job);
-                job_write_spec(core, job);
-                audit(core, held ? "hold" : "release", job, asker->who, reason);
-        }
-        reply_changed(core, asker, n, NULL);
 }
 
 /* ------------------------------------------------------------------ set */
@@ -419,9 +398,9 @@ static void act(struct core *core, const struct asker *asker, struct job *job, s
         if (msg->kind == MSG_cancel)
                 cancel(core, asker, job, &msg->u.cancel);
         else if (msg->kind == MSG_hold)
-                hold(core, asker, job, true, msg->u.hold.dry_run, msg->u.hold.reason);
+                hold_tasks(core, asker, job, &msg->u.hold);
         else if (msg->kind == MSG_release)
-                hold(core, asker, job, false, msg->u.release.dry_run, msg->u.release.reason);
+                hold_release(core, asker, job, &msg->u.release);
         else if (msg->kind == MSG_retry)
                 round_ask(core, asker, take_msg);
         else if (msg->kind == MSG_signal)

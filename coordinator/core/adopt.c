@@ -229,7 +229,8 @@ static void keep_or_adopt(struct core *core, struct worker *worker, const struct
                 lease_started(core, lease, &named, core->wall_us - (int64_t)held->started_ago_us);
         if (lease && lease->worker == worker && cancelled.count > 0)
                 lease_stop(core, lease, &cancelled, TASK_REASON_CANCELLED);
-        if (lease && lease->worker == worker && (abort_is_on(job) || job->late))
+        if (lease && lease->worker == worker &&
+            (abort_is_on(job) || job->late || job->keeps.coming.count > 0 || job->spec->spec.hold))
                 abort_take_back(core, job, worker);
         tell_stop(core, worker, held, &stale);
         ranges_done(&stale);

@@ -145,7 +145,7 @@ static void collect(const struct backoff *wait, struct spans *out)
                         const struct span *parked = spans_find(&wait->job->parked, at);
                         uint32_t hi = MIN(parked->hi, run->hi);
 
-                        if (parked->attempt == run->attempt)
+                        if (parked->attempt == run->attempt && (parked->note & PARK_TIME) != 0)
                                 spans_add(out, (struct span){ .lo = at, .hi = hi });
                         at = spans_next(&wait->job->parked, hi + 1);
                 }
@@ -179,7 +179,7 @@ uint64_t backoff_count(const struct job *job)
         uint64_t n = 0;
 
         for (size_t i = job->parked.head; i < job->parked.n; i++)
-                n += job->parked.list[i].note == PARK_TIME ? span_count(job->parked.list[i]) : 0;
+                n += job->parked.list[i].note & PARK_TIME ? span_count(job->parked.list[i]) : 0;
         return n;
 }
 

@@ -189,7 +189,7 @@ void each_replayed(struct job *job)
         for (size_t i = job->parked.head; i < job->parked.n; i++) {
                 const struct span *run = &job->parked.list[i];
 
-                if (run->note == PARK_DEPENDENCY)
+                if ((run->note & PARK_DEPENDENCY) != 0)
                         spans_add(&parked, (struct span){ .lo = run->lo, .hi = run->hi });
         }
         wait_for_all(job, &parked);
@@ -269,9 +269,9 @@ static void drop_missing(const struct each *each, struct spans *now)
 
 static void let_go(struct core *core, struct each *each, struct spans *never, struct spans *now)
 {
-        static const struct sweep_how abort = { .status = TASK_STATUS_ABORTED,
-                                                .reason = TASK_REASON_DEPENDENCY,
-                                                .parked = true };
+        static const struct sweep_how abort = {
+                .status = TASK_STATUS_ABORTED, .reason = TASK_REASON_DEPENDENCY, .parked = true, .held = true
+        };
         struct job *job = each->job;
 
         for (size_t k = 0; k < job->eaches->n && now->count > 0; k++)

@@ -269,9 +269,9 @@ static void doom(const struct job *job, uint32_t t, struct positions *never)
 
 static void let_go(struct core *core, struct job *job, struct positions *never, struct positions *now)
 {
-        static const struct sweep_how abort = { .status = TASK_STATUS_ABORTED,
-                                                .reason = TASK_REASON_DEPENDENCY,
-                                                .parked = true };
+        static const struct sweep_how abort = {
+                .status = TASK_STATUS_ABORTED, .reason = TASK_REASON_DEPENDENCY, .parked = true, .held = true
+        };
         struct spans which = { 0 };
 
         take_spans(never, &which);

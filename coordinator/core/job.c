@@ -3,7 +3,7 @@
  *
  * Invariants: 1. the sum of n[] is `tasks`. 2. granted_queued tasks of n[QUEUED] and all of n[RUNNING] are in leases;
  * every other task that is not final is at home (job_home), and home is one status for all of them; but parked ones are
- * counted under parked_at. */
+ * counted under parked_at, or held. */
 #include "core/job.h"
 
 #include <stddef.h>
@@ -17,6 +17,7 @@
 #include "core/each.h"
 #include "core/entries.h"
 #include "core/graph.h"
+#include "core/keep.h"
 #include "core/lease.h"
 #include "core/namesake.h"
 #include "core/park.h"
@@ -231,6 +232,7 @@ void job_free(struct core *core, struct job *job)
         spans_done(&job->ripe);
         spans_done(&job->sweep);
         free(job->notes);
+        keep_free(job);
         indexes_done(&job->indexes);
         job_spec_free(job->spec);
         free(job);
@@ -270,7 +272,9 @@ void job_rehome(struct core *core, struct job *job)
                 uint64_t n = job->n[from] - (from == TASK_STATUS_QUEUED ? job->granted_queued : 0);
 
                 if (from == (int)job->parked_at)
-                        n -= job->parked.count;
+                        n -= job->parked.count - job->keeps.n_held;
+                if (from == TASK_STATUS_HELD)
+                        n -= job->keeps.n_held;
                 if (from == (int)home || n == 0)
                         continue;
                 if (from == TASK_STATUS_WAITING && home == TASK_STATUS_QUEUED)
@@ -412,7 +416,7 @@ void job_write_spec(struct core *core, struct job *job)
 
         op->u.job_spec.job = job->id;
         op->u.job_spec.owner = job->owner_id;
-        op->u.job_spec.spec = job_spec_dup(&job->spec->spec);
+        op->u.job_spec.spec = keep_dup_spec(job, &op->u.job_spec.held, &op->u.job_spec.n_held);
         job_set_dirty(core, job);
 }
 
@@ -448,6 +452,8 @@ void job_flush(struct core *core)
                         job->low = lowest_open(job);
                         job->ends_since_low = 0;
                 }
+                if (job->keeps.changed)
+                        job_write_spec(core, job);
                 write_counts(core, job);
                 watch_progress(core, job);
         }

@@ -8,6 +8,7 @@
 
 #include "base/xalloc.h"
 #include "core/entries.h"
+#include "core/keep.h"
 #include "core/place.h"
 #include "core/queue.h"
 #include "core/retry.h"
@@ -160,6 +161,7 @@ void lease_started(struct core *core, struct lease *lease, const struct spans *w
                 job->granted_queued -= fresh.count;
                 job_move(core, job, TASK_STATUS_QUEUED, TRIGGER_START, TASK_STATUS_RUNNING, fresh.count);
                 lease->started_us = started_us;
+                keep_let_run(core, job, &fresh);
                 if (job->started_us == 0)
                         job->started_us = started_us;
                 tasks_write_state(core, job, &fresh, TASK_STATUS_RUNNING, TASK_REASON_NONE, &counts, lease);

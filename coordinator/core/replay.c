@@ -15,6 +15,7 @@
 #include "core/each.h"
 #include "core/graph.h"
 #include "core/job.h"
+#include "core/keep.h"
 #include "core/memory.h"
 #include "core/park.h"
 #include "core/queue.h"
@@ -197,6 +198,7 @@ static void revive(struct core *core, struct job *job)
         if ((job->graph || job->eaches) && job->ending == 0)
                 park_rest(job);
         settle_home(core, job);
+        keep_replayed(core, job);
         if (job->limbo.count > 0)
                 core->limbo_until_us = core->mono_us + core->settings.lease_ms * US_PER_MS;
         job_live(core, job);

@@ -14,6 +14,7 @@
 #include "core/each.h"
 #include "core/graph.h"
 #include "core/job.h"
+#include "core/keep.h"
 #include "core/memory.h"
 #include "core/queue.h"
 #include "core/sweep.h"
@@ -124,6 +125,7 @@ static struct job *bring_back(struct core *core, struct job_round *round, bool w
         job->phase = JOB_LIVE;
         when_attach(core, job, wait || state->started_us == 0);
         graph_attach(job, job->tasks);
+        keep_replayed(core, job);
         if (wait)
                 deps_attach(core, job);
         else if (state->started_us == 0)

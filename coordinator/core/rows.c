@@ -13,26 +13,39 @@
 #define COMPANY_US 250000
 #define ROWS_IN_COMPANY 1000
 
+#define WAITS                                                                                                \
+        ((uint32_t)PARK_DEPENDENCY | (uint32_t)PARK_TIME) /* what a row says; not that a person holds it */
+
+/* Those of lo … hi - 1 that wait for something of their own, with what they wait for as their note. */
+static void collect_waiting(const struct job *job, uint32_t lo, uint32_t hi, struct spans *out)
+{
+        for (uint32_t at = spans_next(&job->parked, lo); at < hi;) {
+                const struct span *run = spans_find(&job->parked, at);
+                uint32_t end = MIN(hi, run->hi + 1);
+
+                if ((run->note & WAITS) != 0)
+                        spans_add(out, (struct span){ .lo = at, .hi = end - 1, .note = run->note & WAITS });
+                at = spans_next(&job->parked, end);
+        }
+}
+
 /* Rows lo … hi - 1 were made as if all of them waited for a dependency: the others are set right. */
-static void write_others(struct core *core, struct job *job, uint32_t lo, uint32_t hi)
+static void write_others(struct core *core, struct job *job, const struct spans *waiting, uint32_t lo,
+                         uint32_t hi)
 {
         const struct span none = { 0 };
         struct spans queued = { 0 };
         struct spans timed = { 0 };
 
-        for (uint32_t at = spans_skip(&job->parked, lo); at < hi;) {
-                uint32_t end = MIN(hi, spans_next(&job->parked, at));
+        for (uint32_t at = spans_skip(waiting, lo); at < hi;) {
+                uint32_t end = MIN(hi, spans_next(waiting, at));
 
                 spans_add(&queued, (struct span){ .lo = at, .hi = end - 1 });
-                at = spans_skip(&job->parked, end);
+                at = spans_skip(waiting, end);
         }
-        for (uint32_t at = spans_next(&job->parked, lo); at < hi;) {
-                struct span run = *spans_find(&job->parked, at);
-                uint32_t end = MIN(hi, run.hi + 1);
-
-                if (run.note == PARK_TIME)
-                        spans_add(&timed, (struct span){ .lo = at, .hi = end - 1 });
-                at = spans_next(&job->parked, end);
+        for (size_t i = waiting->head; i < waiting->n; i++) {
+                if (waiting->list[i].note == PARK_TIME)
+                        spans_add(&timed, waiting->list[i]);
         }
         if (queued.count > 0)
                 tasks_write_state(core, job, &queued, TASK_STATUS_QUEUED, TASK_REASON_NONE, &none, NULL);
@@ -44,8 +57,9 @@ static void write_others(struct core *core, struct job *job, uint32_t lo, uint32
 
 void rows_write(struct core *core, struct job *job, uint32_t lo, uint32_t hi)
 {
-        bool waiting = spans_next(&job->parked, lo) < hi;
+        struct spans waiting = { 0 };
 
+        collect_waiting(job, lo, hi, &waiting);
         for (size_t i = 0; i < job->indexes.n_parts; i++) {
                 const struct index_part *part = &job->indexes.parts[i];
                 uint64_t from = MAX(part->at, lo);
@@ -59,12 +73,13 @@ void rows_write(struct core *core, struct job *job, uint32_t lo, uint32_t hi)
                         .first = part->lo + (from - part->at) * part->step,
                         .step = part->step,
                         .n = to - from,
-                        .status = waiting ? TASK_STATUS_WAITING : TASK_STATUS_QUEUED,
-                        .reason = waiting ? TASK_REASON_DEPENDENCY : TASK_REASON_NONE,
+                        .status = waiting.count > 0 ? TASK_STATUS_WAITING : TASK_STATUS_QUEUED,
+                        .reason = waiting.count > 0 ? TASK_REASON_DEPENDENCY : TASK_REASON_NONE,
                 };
         }
-        if (waiting)
-                write_others(core, job, lo, hi);
+        if (waiting.count > 0)
+                write_others(core, job, &waiting, lo, hi);
+        spans_done(&waiting);
         job->exist_asked = hi;
         job_set_dirty(core, job);
 }
@@ -117,10 +132,13 @@ void rows_exist(struct core *core, struct job *job, uint32_t n)
 
 void rows_mark(struct core *core, struct job *job)
 {
-        if (job->mark_asked == job->tasks ||
-            job->mark_asked - MIN(job->cursor, job->mark_asked) > MARK_STRIDE / 2)
+        uint32_t next = spans_skip(&job->gone, job->cursor);
+
+        if (job->mark_asked == job->tasks || next >= job->tasks ||
+            job->mark_asked - MIN(next, job->mark_asked) > MARK_STRIDE / 2)
                 return;
-        job->mark_asked = (uint32_t)MIN((uint64_t)job->tasks, (uint64_t)job->mark_asked + MARK_STRIDE);
+        job->mark_asked =
+                (uint32_t)MIN((uint64_t)job->tasks, (uint64_t)MAX(job->mark_asked, next) + MARK_STRIDE);
         job_set_dirty(core, job);
         effects_fact(core->out, (struct fact){ .kind = FACT_MARK, .job = job->id, .n = job->mark_asked });
 }

@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "core/heap.h"
 #include "core/indexes.h"
+#include "core/keeps.h"
 #include "core/pace.h"
 #include "core/lot.h"
 #include "core/owner.h"
@@ -19,8 +20,7 @@
 
 #define LEASE_TASKS_MAX 512 /* tasks of one grant; positions lo … lo + n - 1 */
 #define SMALL_JOB_TASKS 1000 /* rows of such a job are part of its submission */
-#define ROWS_A_BATCH                                                                                         \
-        5000 /* rows made or ended by one operation: bounds how long a transaction lasts (7 ms) */
+#define ROWS_A_BATCH 5000 /* rows made or ended by one operation: a transaction of 7 ms */
 #define MARK_STRIDE 32768 /* the mark runs so far ahead of the grants */
 #define STATUS_COUNT 12 /* task_status numbers are 1 … 11 */
 
@@ -132,6 +132,7 @@ struct entry_chunk { /* opened entries of a job, while they are being granted */
 struct thaw { /* positions of job.cool that one commit sets free */
         uint64_t number;
         struct lot *lot; /* where they go; NULL: each where it belongs */
+        bool was_held; /* those that were never granted are as if they had not been: the cursor finds them */
         struct spans which;
         struct thaw *next;
 };
@@ -186,10 +187,10 @@ struct job {
         uint64_t floor_epoch; /* leases of older epochs are not adopted */
         struct spans limbo; /* below the mark after a restart: a worker may come back with them */
         struct spans adopted; /* taken over by a worker since the restart: a hint for older claims */
-        struct spans
-                gone; /* at or above the cursor, but ended, to be ended or parked: the cursor passes over them */
-        struct spans parked; /* wait for something of their own (park.h); note: enum park */
+        struct spans gone; /* from the cursor on, but ended, to be ended or parked: it passes over them */
+        struct spans parked; /* wait for something of their own (park.h); note: enum park, number of a keep */
         enum task_status parked_at; /* where these are counted */
+        struct keeps keeps; /* who holds what, and why */
         struct spans ripe; /* parked no more, but above the mark or without a row yet */
         struct spans sweep; /* to be ended without a start, row by row; note: with which status and reason */
         struct spans round; /* a new round that is not committed yet */
@@ -304,8 +305,7 @@ struct pending;
 struct round_wait;
 struct report;
 
-#define FEW                                                                                                  \
-        4 /* as many of a message's parts find their place on the stack: the common case asks for no memory */
+#define FEW 4 /* so many parts of a message find their place on the stack: mostly all */
 
 struct core {
         /* of the event at hand */

@@ -88,6 +88,7 @@ void store_op_free(struct store_op *op)
                 break;
         case STORE_JOB_SPEC:
                 job_spec_free(op->u.job_spec.spec);
+                free(op->u.job_spec.held);
                 break;
         case STORE_TASK_STATE:
                 free(op->u.task_state.indexes);

@@ -24,7 +24,7 @@ enum store_op_kind {
         STORE_SET_JOB, /* a job that is loading belongs to a set */
         STORE_SET_LIVE, /* every job of a set becomes visible */
         STORE_JOB_DROP, /* an upload that was given up: rows of a job that was never acknowledged go away */
-        STORE_JOB_SPEC, /* `set` changed the description: seal it again, update Jobs' plain columns */
+        STORE_JOB_SPEC, /* the description has changed (set, hold): seal it again, update Jobs' plain columns and Holds */
         STORE_JOB_COUNTS, /* status, counts, marks and times of a job */
         STORE_TASKS_NEW, /* rows of Tasks for positions, status queued, held or waiting (also SEQUENCE chunks) */
         STORE_TASK_STATE, /* tasks of one job move to a state that is not final (running, queued, waiting, held),
@@ -91,6 +91,18 @@ struct store_job_new {
         bool loading; /* some of them have not come */
         int64_t submitted_us;
         struct job_state state;
+};
+
+struct store_held { /* indexes lo, lo + step, … hi */
+        uint64_t lo, hi, step;
+};
+
+struct store_job_spec {
+        struct job_id job;
+        struct principal_id owner;
+        struct job_spec_box *spec; /* owned */
+        struct store_held *held; /* owned; single tasks that are held, for whoever looks at rows */
+        size_t n_held;
 };
 
 struct store_tasks_new { /* indexes first, first + step, …, n of them; rows may be up to 20,000 */
@@ -231,11 +243,7 @@ struct store_op {
                 struct store_chunk chunk;
                 struct job_id job; /* JOB_LIVE, JOB_DROP, ABORTED_DROP */
                 struct store_set set; /* SET_JOB, SET_LIVE */
-                struct {
-                        struct job_id job;
-                        struct principal_id owner;
-                        struct job_spec_box *spec; /* owned */
-                } job_spec;
+                struct store_job_spec job_spec;
                 struct job_state counts;
                 struct store_tasks_new tasks_new;
                 struct store_task_state task_state;

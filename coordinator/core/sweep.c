@@ -46,7 +46,8 @@ void sweep_job(struct core *core, struct job *job, enum task_status status, enum
         job->ending = status;
         job->ending_reason = reason;
         park_take_free(job, 0, job->tasks - 1, false, &all);
-        park_take_parked(core, job, 0, job->tasks - 1, &all);
+        park_take_waiting(core, job, 0, job->tasks - 1, &all);
+        park_take_held(core, job, 0, job->tasks - 1, &all);
         sweep_add(job, &all, status, reason);
         job->cursor = job->tasks;
         spans_done(&job->gone);
@@ -67,7 +68,9 @@ uint64_t sweep_some(struct core *core, struct job *job, const struct spans *whic
                 if (how->free)
                         park_take_free(job, which->list[i].lo, which->list[i].hi, true, &taken);
                 if (how->parked)
-                        park_take_parked(core, job, which->list[i].lo, which->list[i].hi, &taken);
+                        park_take_waiting(core, job, which->list[i].lo, which->list[i].hi, &taken);
+                if (how->held)
+                        park_take_held(core, job, which->list[i].lo, which->list[i].hi, &taken);
         }
         n = taken.count;
         sweep_add(job, &taken, how->status, how->reason);

@@ -10,7 +10,8 @@ void sweep_job(struct core *core, struct job *job, enum task_status status, enum
 struct sweep_how {
         enum task_status status;
         enum task_reason reason;
-        bool free, parked; /* those that could be granted, those that wait for something of their own */
+        bool free, parked,
+                held; /* those that could be granted, that wait for something of their own, that are held */
 };
 /* These positions, if they are not granted: returns how many will be ended. */
 uint64_t sweep_some(struct core *core, struct job *job, const struct spans *which,

@@ -6,7 +6,10 @@
 #include "base/xalloc.h"
 #include "core/each.h"
 #include "core/graph.h"
+#include "core/keep.h"
+#include "core/park.h"
 #include "core/queue.h"
+#include "core/rows.h"
 #include "core/sweep.h"
 #include "core/watch.h"
 
@@ -44,6 +47,7 @@ struct store_task_end *tasks_write_end(struct core *core, struct job *job, const
         end->cpu_us[0] = outcome->cpu_us;
         end->rss_kib[0] = outcome->rss_kib;
         core->n_ends += which->count;
+        keep_let_run(core, job, which);
         job->ends_since_low += (uint32_t)MIN(which->count, (uint64_t)65536);
         if (job->watches)
                 watch_ended(core, job, which);
@@ -76,6 +80,7 @@ struct store_task_state *tasks_write_state(struct core *core, struct job *job, c
 
 void tasks_write_attempt(struct core *core, struct job *job, uint32_t position, const struct outcome *outcome)
 {
+        keep_let_one_run(core, job, position);
         effects_store(core->out, STORE_ATTEMPT)->u.attempt = (struct store_attempt){
                 .job = job->id,
                 .index = index_of(&job->indexes, position),
@@ -128,6 +133,8 @@ static void again(struct core *core, struct job *job, struct lot *lot, const str
         queue_consider(core, job);
         if (job->ending != 0) /* there is no other time for them */
                 sweep_job(core, job, job->ending, job->ending_reason);
+        else
+                keep_came_back(core, job, which);
 }
 
 void tasks_again(struct core *core, struct lot *lot, const struct spans *which, const struct span *counts,
@@ -142,13 +149,21 @@ void tasks_again_home(struct core *core, struct job *job, const struct spans *wh
         again(core, job, NULL, which, counts, durable);
 }
 
-void tasks_cool(struct core *core, struct job *job, struct spans *take)
+void tasks_cool(struct core *core, struct job *job, struct spans *take, bool was_held)
 {
         struct thaw *thaw = xcalloc(1, sizeof(*thaw));
+        struct spans overdue = { 0 }; /* of an earlier commit: it is this one that sets them free now */
+        struct thaw *before;
 
-        for (size_t i = take->head; i < take->n; i++)
+        for (size_t i = take->head; i < take->n; i++) {
                 spans_add(&thaw->which, (struct span){ .lo = take->list[i].lo, .hi = take->list[i].hi });
+                LL_FOREACH (job->thaws, before) {
+                        spans_take(&before->which, take->list[i].lo, take->list[i].hi, &overdue);
+                        spans_done(&overdue);
+                }
+        }
         spans_move(take, &job->cool);
+        thaw->was_held = was_held;
         thaw->number = ++job->n_thaws;
         LL_APPEND(job->thaws, thaw);
         effects_fact(core->out, (struct fact){ .kind = FACT_AGAIN, .job = job->id, .n = thaw->number });
@@ -163,9 +178,10 @@ void tasks_thaw(struct core *core, struct job *job, uint64_t number)
                 return;
         for (size_t i = thaw->which.head; i < thaw->which.n; i++)
                 spans_take(&job->cool, thaw->which.list[i].lo, thaw->which.list[i].hi, &back);
-        lots_again_add(job, thaw->lot, &back);
+        park_thawed(job, thaw, &back);
         LL_DELETE(job->thaws, thaw);
         spans_done(&thaw->which);
         free(thaw);
+        rows_mark(core, job); /* what was held may lie beyond the mark */
         queue_consider(core, job);
 }

@@ -36,8 +36,8 @@ void tasks_again(struct core *core, struct lot *lot, const struct spans *which, 
 void tasks_again_home(struct core *core, struct job *job, const struct spans *which,
                       const struct span *counts, bool durable); /* each to the lot where it belongs */
 /* These, which the caller has taken from where they were, can be granted when what was written so far is committed.
- * Empties *take. */
-void tasks_cool(struct core *core, struct job *job, struct spans *take);
+ * Empties *take. was_held: a person held them until now. */
+void tasks_cool(struct core *core, struct job *job, struct spans *take, bool was_held);
 void tasks_thaw(struct core *core, struct job *job, uint64_t number); /* that commit happened */
 
 #endif

@@ -106,9 +106,11 @@ bool when_new_round(struct core *core, struct job *job)
 
 /* ------------------------------------------------------------------ start-by has passed */
 
-static const struct sweep_how late_end = {
-        .status = TASK_STATUS_ABORTED, .reason = TASK_REASON_START_BY, .free = true, .parked = true
-};
+static const struct sweep_how late_end = { .status = TASK_STATUS_ABORTED,
+                                           .reason = TASK_REASON_START_BY,
+                                           .free = true,
+                                           .parked = true,
+                                           .held = true };
 
 bool when_abort_late(struct core *core, struct job *job, const struct spans *which, const struct span *counts)
 {

@@ -9,6 +9,7 @@
 #include "core/fit.h"
 #include "core/graph.h"
 #include "core/job.h"
+#include "core/keep.h"
 #include "core/lease.h"
 #include "core/namesake.h"
 #include "core/park.h"
@@ -21,6 +22,7 @@
 
 typedef unsigned long long ull;
 
+#define WHY_KEEPS_MAX 10 /* holds of single tasks that are named one by one */
 #define WHY_LOTS_MAX 8 /* lots of one job that are explained one by one */
 
 static void add(struct buf *rows, const char *reason, const struct buf *detail)
@@ -226,10 +228,52 @@ static void why_times(const struct core *core, const struct job *job, struct buf
         }
 }
 
+/* "by admin since 2026-11-25T17:30:00.000000Z (disk is full)" */
+static void add_keep(const struct keep *keep, struct buf *text)
+{
+        if (!keep) {
+                buf_add_str(text, "since it was submitted");
+                return;
+        }
+        buf_addf(text, "by %s since ", keep->by);
+        time_print_us(keep->at_us, text);
+        if (keep->reason)
+                buf_addf(text, " (%s)", keep->reason);
+}
+
+/* Who holds single tasks: a row for each of the first few, and one for all. */
+static void why_kept(const struct job *job, struct buf *rows)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+        unsigned left = WHY_KEEPS_MAX;
+
+        for (uint32_t number = 1; number <= job->keeps.n && left > 0; number++) {
+                uint64_t n = 0;
+
+                for (size_t i = job->parked.head; i < job->parked.n; i++) {
+                        const struct span *run = &job->parked.list[i];
+
+                        if ((run->note & PARK_HELD) != 0 && run->note >> PARK_BITS == number)
+                                n += span_count(*run);
+                }
+                if (n == 0)
+                        continue;
+                left--;
+                buf_addf(&text, "%llu %s held ", (ull)n, n == 1 ? "task is" : "tasks are");
+                add_keep(&job->keeps.list[number - 1], &text);
+                add(rows, "held", &text);
+                buf_clear(&text);
+        }
+        buf_addf(&text, "%llu in all: jobctl release %llu lets all go on", (ull)job->keeps.n_held,
+                 (ull)job->id.n);
+        add(rows, "held", &text);
+}
+
 static void why_job(const struct core *core, const struct job *job, struct buf *rows)
 {
         CLEANUP_BUF struct buf text = { 0 };
-        uint64_t waiting = job->tasks - job_final(job) - job->granted;
+        uint64_t kept = job->spec->spec.hold ? 0 : job->keeps.n_held;
+        uint64_t waiting = job->tasks - job_final(job) - job->granted - kept;
 
         if (job->granted > 0) {
                 buf_addf(&text, "%llu tasks are with workers, %llu of them running", (ull)job->granted,
@@ -237,13 +281,17 @@ static void why_job(const struct core *core, const struct job *job, struct buf *
                 add(rows, "granted", &text);
                 buf_clear(&text);
         }
+        if (kept > 0)
+                why_kept(job, rows);
         if (waiting == 0)
                 return;
         buf_addf(&text, "%llu %s", (ull)waiting, waiting == 1 ? "task waits" : "tasks wait");
         add(rows, task_status_word(job->parked.count == waiting ? job->parked_at : job_home(job)), &text);
         buf_clear(&text);
         if (job->spec->spec.hold) {
-                buf_add_str(&text, "held: jobctl release lets it go on");
+                buf_add_str(&text, "all of it is held ");
+                add_keep(keep_of(job, keep_note(job->keeps.whole)), &text);
+                buf_addf(&text, ": jobctl release %llu lets it go on", (ull)job->id.n);
                 add(rows, "held", &text);
         }
         why_waits(core, job, rows);
@@ -258,11 +306,16 @@ static void why_job(const struct core *core, const struct job *job, struct buf *
 
 static void why_lease(const struct core *core, const struct lease *lease, uint32_t at, struct buf *rows)
 {
+        const struct job *job = lease->job;
         CLEANUP_BUF struct buf text = { 0 };
 
         buf_addf(&text, "%s worker %s, attempt %u",
                  lease_has(lease, LEASE_STARTED, at) ? "runs on" : "granted to",
                  worker_name(core, lease->worker), lease->attempt);
+        if (spans_find(&job->keeps.coming, at) && !lease_has(lease, LEASE_STARTED, at)) {
+                buf_add_str(&text, "; asked back, held ");
+                add_keep(keep_of(job, spans_find(&job->keeps.coming, at)->note), &text);
+        }
         add(rows, lease_has(lease, LEASE_STARTED, at) ? "running" : "granted", &text);
 }
 
@@ -271,17 +324,27 @@ static void why_parked(const struct core *core, const struct job *job, const str
 {
         CLEANUP_BUF struct buf text = { 0 };
 
-        if (run->note == PARK_DEPENDENCY && job->graph) {
-                graph_why(job, at, &text);
-        } else if (run->note == PARK_DEPENDENCY && each_missing(job, at) != 0) {
-                each_why(core, job, at, &text);
-        } else if (run->note == PARK_DEPENDENCY) {
-                buf_add_str(&text, "waits for a task that it depends on");
-        } else {
+        if ((run->note & PARK_HELD) != 0) {
+                buf_add_str(&text, "held ");
+                add_keep(keep_of(job, run->note), &text);
+                buf_addf(&text, ": jobctl release %llu.%llu lets it go on", (ull)job->id.n,
+                         (ull)index_of(&job->indexes, at));
+                add(rows, "held", &text);
+                buf_clear(&text);
+        }
+        if ((run->note & PARK_DEPENDENCY) != 0) {
+                if (job->graph)
+                        graph_why(job, at, &text);
+                else if (each_missing(job, at) != 0)
+                        each_why(core, job, at, &text);
+                else
+                        buf_add_str(&text, "waits for a task that it depends on");
+                add(rows, "dependency", &text);
+        } else if ((run->note & PARK_TIME) != 0) {
                 buf_addf(&text, "attempt %u is over, the next one starts not before ", run->attempt);
                 add_time(core, backoff_until_us(job, at) - core->mono_us + core->wall_us, &text);
+                add(rows, "back-off", &text);
         }
-        add(rows, run->note == PARK_DEPENDENCY ? "dependency" : "back-off", &text);
 }
 
 static void why_task(const struct core *core, const struct job *job, uint32_t at, struct buf *rows)

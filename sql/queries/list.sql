@@ -60,7 +60,9 @@ ORDER BY j.job_id DESC LIMIT 1 OFFSET :last
 -- name: list_tasks
 SELECT STRAIGHT_JOIN t.job_id, t.task_index, CONCAT(t.job_id, '.', t.task_index) AS task_id, j.name AS `job_name=JOB_NAME`,
   o.name AS owner, j.queue, j.task_type AS `task_type=TYPE`,
-  CASE WHEN t.status NOT IN (2, 3) THEN t.status WHEN j.held > 0 THEN 1
+  CASE WHEN t.status NOT IN (2, 3) THEN t.status WHEN j.hold = 1 THEN 1
+    WHEN j.hold = 2 AND EXISTS (SELECT 1 FROM Holds h WHERE h.job_id = t.job_id AND h.first_index <= t.task_index
+      AND h.last_index >= t.task_index AND (t.task_index - h.first_index) MOD h.step = 0) THEN 1
     WHEN j.waiting > 0 AND j.queued = 0 THEN 2 ELSE t.status END AS `status=STATUS`,
   t.reason AS `reason=REASON`,
   CASE WHEN t.status >= 5 AND t.started_us > 0 AND t.reason NOT BETWEEN 5 AND 9 AND t.exit_signal = 0 THEN t.exit_code END AS exit_code,
@@ -84,7 +86,9 @@ WHERE t.job_id BETWEEN :job_lo AND :job_hi + 0 AND (t.job_id > :cursor OR t.task
   AND t.task_index BETWEEN :index_lo AND :index_hi
   AND (:ranges = '' OR EXISTS (SELECT 1 FROM JSON_TABLE(IF(:ranges = '', '[]', :ranges), '$[*]'
     COLUMNS (lo BIGINT UNSIGNED PATH '$[0]', hi BIGINT UNSIGNED PATH '$[1]')) r WHERE t.task_index BETWEEN r.lo AND r.hi))
-  AND (:statuses = 0 OR (:statuses >> CASE WHEN t.status NOT IN (2, 3) THEN t.status WHEN j.held > 0 THEN 1
+  AND (:statuses = 0 OR (:statuses >> CASE WHEN t.status NOT IN (2, 3) THEN t.status WHEN j.hold = 1 THEN 1
+    WHEN j.hold = 2 AND EXISTS (SELECT 1 FROM Holds h WHERE h.job_id = t.job_id AND h.first_index <= t.task_index
+      AND h.last_index >= t.task_index AND (t.task_index - h.first_index) MOD h.step = 0) THEN 1
     WHEN j.waiting > 0 AND j.queued = 0 THEN 2 ELSE t.status END) & 1)
 ORDER BY t.job_id, t.task_index LIMIT :rows
 

@@ -18,10 +18,10 @@ SELECT COUNT(*) FROM Writers WHERE writer = 1 AND epoch = :epoch AND batch = :ba
 INSERT INTO Submissions (owner, key_hash, digest, job_id) VALUES (:owner, :key_hash, :digest, :job)
 
 -- name: job_new
-INSERT INTO Jobs (job_id, owner, queue, task_type, loading, status, priority, cpus, max_running, tasks, held, waiting,
+INSERT INTO Jobs (job_id, owner, queue, task_type, loading, status, priority, cpus, max_running, hold, tasks, held, waiting,
   queued, running, succeeded, failed, timeout, oom, lost, cancelled, aborted, mark, low, materialised, submitted_us,
   started_us, ended_us, ending, ending_reason, floor_epoch, chunks, entries_per_chunk, name_hash, name, comment, wrapped_key, spec)
-VALUES (:job, :owner, :queue, :task_type, :loading, :status, :priority, :cpus, :max_running, :tasks, :held, :waiting,
+VALUES (:job, :owner, :queue, :task_type, :loading, :status, :priority, :cpus, :max_running, :hold, :tasks, :held, :waiting,
   :queued, :running, :succeeded, :failed, :timeout, :oom, :lost, :cancelled, :aborted, :mark, :low, :materialised,
   :submitted_us, :started_us, :ended_us, :ending, :ending_reason, :floor_epoch, :chunks, :entries_per_chunk, :name_hash, :name,
   :comment, :wrapped_key, :spec)
@@ -55,7 +55,13 @@ UPDATE Jobs SET status = :status, held = :held, waiting = :waiting, queued = :qu
 WHERE job_id = :job
 
 -- name: job_spec
-UPDATE Jobs SET spec = :spec, priority = :priority, cpus = :cpus, max_running = :max_running WHERE job_id = :job
+UPDATE Jobs SET spec = :spec, priority = :priority, cpus = :cpus, max_running = :max_running, hold = :hold WHERE job_id = :job
+
+-- name: holds_drop
+DELETE FROM Holds WHERE job_id = :job
+
+-- name: hold_put
+INSERT INTO Holds (job_id, first_index, last_index, step) VALUES (:job, :first, :last, :step)
 
 -- name: job_drop_tasks
 DELETE FROM Tasks WHERE job_id = :job

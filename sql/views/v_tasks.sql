@@ -1,5 +1,6 @@
 -- One row a task, once its row exists. Tasks that never ran are stored as queued (a hold does not rewrite ten million
--- rows): held and waiting come from their job. A task that waits for something of its own is stored as waiting.
+-- rows): held and waiting come from their job, or from Holds. A task that waits for something of its own is stored as
+-- waiting.
 -- Reasons 5 to 9: no program was started, so that there is no exit code.
 CREATE OR REPLACE SQL SECURITY DEFINER VIEW v_tasks AS
 SELECT t.job_id AS job_id,
@@ -12,7 +13,10 @@ SELECT t.job_id AS job_id,
     COLLATE utf8mb4_nopad_bin AS queue,
   ELT(scoped(q.s, j.owner, j.task_type), 'command', 'noop', 'echo', 'sleep') AS task_type,
   ELT(scoped(q.s, t.owner, CASE WHEN t.status NOT IN (2, 3) THEN t.status
-      WHEN scoped(q.s, j.owner, j.held) > 0 THEN 1
+      WHEN scoped(q.s, j.owner, j.hold) = 1 THEN 1
+      WHEN scoped(q.s, j.owner, j.hold) = 2 AND EXISTS (SELECT 1 FROM Holds h WHERE h.job_id = t.job_id
+        AND h.first_index <= t.task_index AND h.last_index >= t.task_index
+        AND (t.task_index - h.first_index) MOD h.step = 0) THEN 1
       WHEN scoped(q.s, j.owner, j.waiting) > 0 AND scoped(q.s, j.owner, j.queued) = 0 THEN 2
       ELSE t.status END),
     'held', 'waiting', 'queued', 'running', 'succeeded', 'failed', 'timeout', 'oom', 'lost', 'cancelled', 'aborted') AS status,

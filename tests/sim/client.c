@@ -452,6 +452,7 @@ static void act(struct sim *sim, struct sim_client *client, struct sim_submissio
         struct range range = { 1 + sim_below(sim, 50), 0 };
         struct msg msg = { 0 };
         uint64_t dice = sim_below(sim, 100);
+        const char *waiting = "waiting";
 
         range.hi = range.lo + sim_below(sim, 100);
         if (dice < 20) {
@@ -461,11 +462,20 @@ static void act(struct sim *sim, struct sim_client *client, struct sim_submissio
                 };
         } else if (dice < 35) {
                 msg.kind = MSG_hold;
-                msg.u.hold = (struct msg_hold){ .job = one->job, .has_job = true };
+                msg.u.hold = (struct msg_hold){ .job = one->job,
+                                                .has_job = true,
+                                                .ranges = &range,
+                                                .n_ranges = dice < 31 ? 1 : 0,
+                                                .reason = "sim",
+                                                .n_reason = 3,
+                                                .statuses = &waiting,
+                                                .n_statuses = dice == 24 || dice == 33 };
                 one->held = true;
         } else if (dice < 55) {
                 msg.kind = MSG_release;
-                msg.u.release = (struct msg_release){ .job = one->job, .has_job = true };
+                msg.u.release = (struct msg_release){
+                        .job = one->job, .has_job = true, .ranges = &range, .n_ranges = dice < 47 ? 1 : 0
+                };
         } else if (dice < 75) {
                 msg.kind = MSG_retry;
                 msg.u.retry = (struct msg_retry){ .job = to_retry(sim, client, one),

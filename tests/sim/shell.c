@@ -94,6 +94,9 @@ static void check_parked(struct sim *sim, uint64_t id, uint64_t index)
         if (spans_find(&job->parked, at))
                 sim_fail(sim, "task %llu.%llu is granted and waits for something of its own",
                          (unsigned long long)id, (unsigned long long)index);
+        if (sim_store_holds(&sim->store, id, at)) /* a crash now, and it runs and is held */
+                sim_fail(sim, "task %llu.%llu is granted before its release is committed",
+                         (unsigned long long)id, (unsigned long long)index);
 }
 
 static void note_run(struct sim *sim, const struct buf *header)

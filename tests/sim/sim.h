@@ -78,6 +78,7 @@ void sim_store_free(struct sim_store *store);
 void sim_store_apply(struct sim *sim, struct store_op *op);
 void sim_store_check_counts(struct sim *sim); /* the counts of every job fit its rows */
 void sim_store_replay(struct sim *sim);
+bool sim_store_holds(const struct sim_store *store, uint64_t id, uint32_t at);
 struct sim_job *sim_store_job(const struct sim_store *store, uint64_t id);
 bool sim_store_is_due(const struct sim_store *store); /* somebody is to come back */
 bool sim_job_is_final(const struct sim_job *job);

@@ -100,6 +100,43 @@ bool sim_job_is_final(const struct sim_job *job)
         return !job->loading && s->held + s->waiting + s->queued + s->running == 0;
 }
 
+/* Is this position held by itself, as the description says? */
+bool sim_store_holds(const struct sim_store *store, uint64_t id, uint32_t at)
+{
+        const struct sim_job *job = sim_store_job(store, id);
+        const struct rec_job_spec *spec = job ? &job->row.spec->spec : NULL;
+
+        for (size_t i = 0; spec && i < spec->n_holds; i++) {
+                for (size_t r = 0; r < spec->holds[i].n_tasks; r++) {
+                        if (at >= spec->holds[i].tasks[r].lo && at <= spec->holds[i].tasks[r].hi)
+                                return true;
+                }
+        }
+        return false;
+}
+
+static uint64_t count_held(const struct rec_job_spec *spec)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < spec->n_holds; i++) {
+                for (size_t r = 0; r < spec->holds[i].n_tasks; r++)
+                        n += spec->holds[i].tasks[r].hi - spec->holds[i].tasks[r].lo + 1;
+        }
+        return n;
+}
+
+/* What readers of rows are told is what the description says. */
+static void check_holds(struct sim *sim, const struct store_job_spec *change)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < change->n_held; i++)
+                n += (change->held[i].hi - change->held[i].lo) / change->held[i].step + 1;
+        if (n != count_held(&change->spec->spec))
+                sim_fail(sim, "job %llu: its rows of Holds and its description disagree", (ull)change->job.n);
+}
+
 /* ------------------------------------------------------------------ jobs */
 
 static void job_new(struct sim *sim, const struct store_job_new *new)
@@ -483,6 +520,7 @@ void sim_store_apply(struct sim *sim, struct store_op *op)
                 break;
         case STORE_JOB_SPEC:
                 job = get(sim, op->u.job_spec.job);
+                check_holds(sim, &op->u.job_spec);
                 job_spec_free(job->row.spec);
                 job->row.spec = job_spec_dup(&op->u.job_spec.spec->spec);
                 break;
@@ -580,6 +618,9 @@ void sim_store_check_counts(struct sim *sim)
                         continue;
                 if (job->n_status[TASK_STATUS_WAITING] > sum) /* some of them may be about to be ended */
                         sim_fail(sim, "job %llu: more rows wait than can", (ull)job->id);
+                if (!job->row.spec->spec.hold && s->held != count_held(&job->row.spec->spec))
+                        sim_fail(sim, "job %llu: %llu tasks are said to be held, %llu are", (ull)job->id,
+                                 (ull)s->held, (ull)count_held(&job->row.spec->spec));
                 for (int status = TASK_STATUS_RUNNING; status < 12; status++) {
                         sum += said[status];
                         if (said[status] != job->n_status[status])

@@ -164,9 +164,13 @@ dba "INSERT INTO Jobs (job_id, owner, queue, task_type, loading, status, priorit
 equal 'an array from 0 without entries is shown, without a warning' \
         "$(sql_as olga "SELECT task_id, status, attempt, worker, exit_code, cpu_seconds, v_tasks.started_at, comment, entry FROM v_tasks JOIN v_jobs USING (job_id, status) WHERE job_id = 77; SHOW WARNINGS")" \
         $'77.0\tqueued\tNULL\tNULL\tNULL\tNULL\tNULL\tNULL\tNULL'
-dba "UPDATE Jobs SET held = 1 WHERE job_id = 77"
+dba "UPDATE Jobs SET hold = 1, held = 1 WHERE job_id = 77"
 equal '… and is held when its job is' "$(sql_as olga "SELECT status FROM v_tasks WHERE job_id = 77")" held
-dba "UPDATE Jobs SET held = 0, waiting = 1, queued = 0 WHERE job_id = 77"
+dba "UPDATE Jobs SET hold = 2 WHERE job_id = 77"
+equal '… is not when others of its job are' "$(sql_as olga "SELECT status FROM v_tasks WHERE job_id = 77")" queued
+dba "INSERT INTO Holds (job_id, first_index, last_index, step) VALUES (77, 0, 4, 2)"
+equal '… and is when it is one of them' "$(sql_as olga "SELECT status FROM v_tasks WHERE job_id = 77")" held
+dba "UPDATE Jobs SET hold = 0, held = 0, waiting = 1, queued = 0 WHERE job_id = 77"
 equal '… or waits with it' "$(sql_as olga "SELECT status, (SELECT GROUP_CONCAT(reason) FROM v_why WHERE job_id = 77) FROM v_tasks WHERE job_id = 77")" $'waiting\twaiting'
 dba "DELETE FROM Jobs WHERE job_id = 77; DELETE FROM Tasks WHERE job_id = 77"
 

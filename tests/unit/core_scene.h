@@ -179,6 +179,7 @@ static inline void scene_round(struct scene *s, const struct store_round *round)
                         CU_ASSERT_FATAL(row != NULL && row->final);
                         row->final = false;
                         row->now.status = TASK_STATUS_QUEUED;
+                        row->now.reason = TASK_REASON_NONE;
                         row->now.tries = row->now.crashes = 0;
                 }
         }

@@ -148,7 +148,7 @@ static void numbers_of_kinds_and_states_are_those_of_the_defs(void)
         says("v_data.sql", "unseal(", SEAL_FILE_NAME);
         says("v_events.sql", "unseal(", SEAL_EVENT_DETAIL);
         says("v_tasks.sql", "CASE WHEN t.status NOT IN (", TASK_STATUS_WAITING);
-        says("v_tasks.sql", "j.held) > 0 THEN ", TASK_STATUS_HELD);
+        says("v_tasks.sql", "j.hold) = 1 THEN ", TASK_STATUS_HELD);
         says("v_tasks.sql", "j.queued) = 0 THEN ", TASK_STATUS_WAITING);
         says("v_why.sql", "scoped(q.s, t.owner, t.status) = ", TASK_STATUS_WAITING);
         /* Where no program was started there is no exit code. */
