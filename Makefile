@@ -38,6 +38,9 @@ LIBS_COORDINATOR := -lmariadb $(LIBS_COMMON)
 # back: they are linked with the static libraries where the system has these (main_zmq_parts.c stands for the rest).
 LIBS_COMMAND := -lczmq -l:libzmq.a -l:libsodium.a -l:libjson-c.a -l:libcrypto.a -l:libstdc++.a -l:libbsd.a -l:libmd.a \
         -static-libgcc -lz -lpthread -lm
+# jobctl alone has a screen.
+LIBS_SCREEN := -lncursesw -ltinfo
+LIBS_SCREEN_STATIC := -l:libncursesw.a -l:libtinfo.a
 
 # V=1 prints the commands themselves.
 Q := $(if $(V),,@)
@@ -124,18 +127,18 @@ ifeq ($(SAN),)
 define link_command
 	@mkdir -p $(@D)
 	$(call say,link,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_COMMAND) 2>$@.static || \
-	  $(CC) $(LDFLAGS_ALL) -o $@ $(filter-out %/main_zmq_parts.o,$(filter %.o,$^)) $(filter %.a,$^) $(LIBS_COMMON)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(2) $(LIBS_COMMAND) 2>$@.static || \
+	  $(CC) $(LDFLAGS_ALL) -o $@ $(filter-out %/main_zmq_parts.o,$(filter %.o,$^)) $(filter %.a,$^) $(1) $(LIBS_COMMON)
 	@rm -f $@.static
 endef
 else
-link_command = $(call link,$(LIBS_COMMON))
+link_command = $(call link,$(1) $(LIBS_COMMON))
 endif
 COMMAND_PARTS := $(if $(SAN),,$(B)/obj/common/cli/main_zmq_parts.o) $(B)/lib/libcli.a $(B)/lib/libcommon.a
 $(B)/bin/jobctl: $(B)/obj/common/cli/main_jobctl.o $(COMMAND_PARTS)
-	$(link_command)
+	$(call link_command,$(LIBS_SCREEN),$(LIBS_SCREEN_STATIC))
 $(B)/bin/jobsubmit: $(B)/obj/common/cli/main_jobsubmit.o $(COMMAND_PARTS)
-	$(link_command)
+	$(call link_command)
 $(B)/bin/jobworker: $(B)/obj/worker/main.o $(B)/lib/libworker.a $(B)/lib/libcommon.a
 	$(call link,$(LIBS_COMMON))
 $(B)/bin/jobcoordinator: $(B)/obj/coordinator/main.o $(B)/lib/libcoordinator.a $(B)/lib/libcommon.a

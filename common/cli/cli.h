@@ -57,6 +57,7 @@ int cli_write(const void *bytes, size_t n, struct err *err) MUST_CHECK;
 
 /* Ctrl-C and TERM while waiting: from here on they set a flag and interrupt whatever sleeps. */
 void interrupt_catch(void);
+void interrupt_catch_also(int signo); /* one more signal that ends what waits */
 bool interrupted(void);
 void interrupt_end(void); /* the end of main: nothing sleeps any more, and no signal is to disturb it */
 #define EXIT_INTERRUPTED 130

@@ -28,6 +28,14 @@ void interrupt_catch(void)
         sigaction(SIGALRM, &action, NULL);
 }
 
+void interrupt_catch_also(int signo)
+{
+        struct sigaction action = { .sa_handler = on_signal };
+
+        sigemptyset(&action.sa_mask);
+        sigaction(signo, &action, NULL);
+}
+
 void interrupt_end(void)
 {
         const struct itimerval none = { 0 };

@@ -46,7 +46,9 @@ static int compare_rows(const void *a, const void *b, void *order_)
         const struct order *order = order_;
         const struct cell *x = *(const struct cell *const *)a, *y = *(const struct cell *const *)b;
 
-        return order->sign * compare_cells(&x[order->column], &y[order->column]);
+        int sign = order->sign * compare_cells(&x[order->column], &y[order->column]);
+
+        return sign ? sign : compare_cells(&x[0], &y[0]);
 }
 
 void rows_sort(struct rows *rows, size_t column, bool falling)

@@ -12,8 +12,9 @@ struct rows {
 };
 
 int rows_add(struct rows *rows, const struct cell *cells, size_t n_cells, struct err *err) MUST_CHECK;
-void rows_sort(struct rows *rows, size_t column,
-               bool falling); /* numbers by value, texts by bytes, NULL first */
+void rows_sort(
+        struct rows *rows, size_t column,
+        bool falling); /* numbers by value, texts by bytes, NULL first; what is alike by the first column */
 void rows_done(struct rows *rows);
 #define CLEANUP_ROWS __attribute__((cleanup(rows_done)))
 

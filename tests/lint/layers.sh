@@ -11,7 +11,7 @@ common/base           base                                  -
 common/proto          base,proto                            json
 common/crypt          base,crypt                            openssl
 common/net            base,proto,net                        czmq
-common/cli            base,proto,crypt,net,cli              json,zlib
+common/cli            base,proto,crypt,net,cli              json,zlib,ncurses
 coordinator/core      base,proto,core                       -                          pure
 coordinator/adapters  base,proto,crypt,net,core,adapters    one:czmq,mariadb,json,openssl
 coordinator           base,proto,crypt,net,core,adapters,coordinator  czmq
@@ -30,6 +30,7 @@ BEGIN {
         library["czmq.h"] = library["zmq.h"] = "czmq"
         library["mysql.h"] = library["errmsg.h"] = library["mysqld_error.h"] = "mariadb"
         library["zlib.h"] = "zlib"
+        library["ncurses.h"] = library["curses.h"] = "ncurses"
 }
 function breach(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0; bad = 1 }
 function allowed(list, word) { return index("," list ",", "," word ",") > 0 }

@@ -24,32 +24,6 @@ exits "a word too many" 64 jobctl stats now
 # --- top
 exits "top without a terminal" 64 jobctl top
 matches "names stats" "$err" 'jobctl stats'
-cat >screen.py <<'PY'
-import fcntl, os, pty, select, struct, sys, termios, time
-pid, fd = pty.fork()
-if pid == 0:
-    os.execvp("jobctl", ["jobctl", "top", "--interval", "0.2s"])
-fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 60, 0, 0))
-seen, asked, typed = b"", time.time(), False
-while time.time() - asked < 30:
-    ready, _, _ = select.select([fd], [], [], 1)
-    try:
-        part = os.read(fd, 65536) if ready else b""
-    except OSError:
-        break
-    seen += part
-    if seen.count(b"JOB ") >= 3 and not typed:
-        typed = True
-        os.write(fd, b"q")
-code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-last = seen.decode(errors="replace").split("\033[H")[-1].split("\033[J")[0]
-lines = last.replace("\033[K", "").split("\r\n")
-assert code == 0, code
-assert "\033[?1049h" in seen.decode(errors="replace") and seen.decode(errors="replace").rstrip().endswith("\033[?1049l"), seen[-60:]
-assert len(lines) <= 12 and all(len(line) <= 60 for line in lines), lines
-assert any(line.startswith(sys.argv[1] + " ") and "held" in line for line in lines), lines
-PY
-check "top draws within its screen, and q brings back what was there" /usr/bin/python3 screen.py "$held"
 
 # --- audit
 as olga jobctl -q hold "$running" --reason 'disk is full'
@@ -74,4 +48,18 @@ PY
 exits "show of a job with a very long command" 0 jobctl show "$long"
 jobctl show "$long" --json >long
 check "whole" /usr/bin/python3 -c 'import json; assert len(json.load(open("long"))["rows"][0]["spec"]["args"]) == 151'
+
+# --- top: driven in a terminal of its own
+drive() { /usr/bin/python3 "$ROOT/tests/system/drive_top.py" "$@"; }
+for name in top-1 top-2 top-3; do jobsubmit -q --hold -n "$name" -a 1-5 true >/dev/null; done
+check "top shows jobs, filters, sorts, pauses, asks for a person, follows the window, and leaves all as it was" \
+        drive see:DONE see:top-3 keys:/ see:'only lines' keys:top-2 gone:top-3 keys:ENTER see:'[/top-2]' keys:ESC see:top-3 \
+        size:30x80 see:NAME gone:'QUEUE ' size:12x60 see:'q quit' size:24x120 see:PRIO keys:u see:'jobs of' keys:nobody keys:ENTER see:'[user nobody]' \
+        gone:top-3 keys:u keys:ENTER see:top-3 keys:p see:PAUSED keys:p gone:PAUSED keys:s see:QUEUED- keys:r see:QUEUED+ \
+        keys:DOWN keys:END keys:q end:0
+for name in INT TERM HUP QUIT; do
+        check "top gives the terminal back when SIG$name ends it" drive see:DONE signal:$name end:130
+done
+TOP_TERM=no-such-terminal check "an unknown terminal is named" drive see:"does not know the terminal type 'no-such-terminal'" end:64
+check "a wrong coordinator is an ordinary error" env JOBMILL_PROFILE=/dev/null /usr/bin/python3 "$ROOT/tests/system/drive_top.py" end:78
 finish
