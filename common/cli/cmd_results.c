@@ -2,26 +2,7 @@
 #include "cli/command.h"
 
 static const struct opt options[] = {
-        { .name = "output",
-          .letter = 'o',
-          .parse = opt_word,
-          .arg = "COLS",
-          .group = "Output",
-          .example = "task_index,result",
-          .help = "columns, in this order (those of the SQL view v_results)" },
-        { .name = "sort",
-          .parse = opt_word,
-          .arg = "COL",
-          .example = "-task_index",
-          .help = "order by a column; -COL falling" },
-        { .name = "limit",
-          .letter = 'n',
-          .parse = opt_count,
-          .arg = "N",
-          .min = 1,
-          .max = 1000000,
-          .example = "20",
-          .help = "at most N rows" },
+        OPTIONS_OF_ROWS("v_results", "task_index,result", "-task_index", "at most N rows"),
         { 0 },
 };
 static const char *const examples[] = {

@@ -89,6 +89,25 @@ COMMANDS
 /* Between least and most words; USAGE otherwise, with the command's usage. */
 int command_words(const struct cli *cli, size_t least, size_t most, struct err *err) MUST_CHECK;
 
+/* Options of commands that print rows; print.c knows them by name. view: whose columns they are; limit: what is left. */
+#define OPTIONS_OF_ROWS(view, columns, column, limit_help)                                                   \
+        { .name = "output",                                                                                  \
+          .letter = 'o',                                                                                     \
+          .parse = opt_word,                                                                                 \
+          .arg = "COLS",                                                                                     \
+          .group = "Output",                                                                                 \
+          .example = columns,                                                                                \
+          .help = "columns, in this order (those of the SQL view " view ")" },                               \
+                { .name = "sort",                                                                            \
+                  .parse = opt_word,                                                                         \
+                  .arg = "COL",                                                                              \
+                  .example = column,                                                                         \
+                  .help = "order by a column; -COL falling" },                                               \
+        {                                                                                                    \
+                .name = "limit", .letter = 'n', .parse = opt_count, .arg = "N", .min = 1, .max = 1000000,    \
+                .example = "20", .help = limit_help                                                          \
+        }
+
 /* Rows of several listings with the same columns, one after the other, printed in the form asked for.
  * Options that the command may have: output (columns), sort, limit. */
 struct print {
