@@ -815,6 +815,18 @@ static inline uint64_t scene_array(struct scene *s, uint32_t who, uint64_t n)
         return scene_submit(s, who, &spec);
 }
 
+/* A job of n tasks, indexes 1 … n. */
+static inline uint64_t scene_submit_array(struct scene *s, uint32_t who, const struct rec_job_spec *spec,
+                                          uint64_t n)
+{
+        struct rec_array_part part = { .lo = 1, .hi = n, .has_lo = true, .has_hi = true };
+        struct rec_job_spec array = *spec;
+
+        array.array = &part;
+        array.n_array = 1;
+        return scene_submit(s, who, &array);
+}
+
 static inline void scene_cancel(struct scene *s, uint32_t who, uint64_t job, uint64_t lo, uint64_t hi)
 {
         struct range range = { lo, hi };

@@ -1,16 +1,6 @@
 /* What follows when tasks fail: which ends are tried again, what each attempt leaves, when the rest is given up. */
 #include "core_scene.h"
 
-static uint64_t submit_array(struct scene *s, const struct rec_job_spec *spec, uint64_t n)
-{
-        struct rec_array_part part = { .lo = 1, .hi = n, .has_lo = true, .has_hi = true };
-        struct rec_job_spec array = *spec;
-
-        array.array = &part;
-        array.n_array = 1;
-        return scene_submit(s, ALICE, &array);
-}
-
 static struct scene_grant one_of(const struct scene_grant *grant, uint64_t index)
 {
         struct scene_grant one = *grant;
@@ -73,7 +63,7 @@ static void a_superseded_attempt_keeps_its_times_and_figures(void)
         spec.retries = 1;
         spec.has_retries = true;
         scene_ready(s, 0, 2, 2);
-        submit_array(s, &spec, 2);
+        scene_submit_array(s, ALICE, &spec, 2);
         end_with(s, &s->grants[0], end, cpu_us, rss_kib);
         CU_ASSERT_EQUAL_FATAL(s->n_attempts, 2);
         for (size_t i = 0; i < 2; i++) {
@@ -191,7 +181,7 @@ static uint64_t too_many_fail(struct scene *s)
         spec.retry_on = (const char *[]){ "9" };
         spec.n_retry_on = 1;
         scene_ready(s, 0, 1, 8);
-        job = submit_array(s, &spec, 10);
+        job = scene_submit_array(s, ALICE, &spec, 10);
         CU_ASSERT_EQUAL_FATAL(s->n_grants, 1);
         one = one_of(&s->grants[0], 1);
         scene_started(s, &one);
@@ -280,7 +270,7 @@ static void max_fails_may_be_a_part_of_the_tasks(void)
         spec.max_fails_percent = 20;
         spec.has_max_fails_percent = true;
         scene_ready(s, 0, 1, 1);
-        job = submit_array(s, &spec, 10);
+        job = scene_submit_array(s, ALICE, &spec, 10);
         for (uint64_t i = 1; i <= 3; i++) {
                 CU_ASSERT_EQUAL(scene_status(s, job, 10), TASK_STATUS_QUEUED);
                 end_task(s, job, i, END_STATUS_FAILED, 1);
@@ -298,7 +288,7 @@ static void no_failure_is_allowed_with_max_fails_0(void)
 
         spec.has_max_fails = true;
         scene_ready(s, 0, 1, 1);
-        job = submit_array(s, &spec, 9);
+        job = scene_submit_array(s, ALICE, &spec, 9);
         end_task(s, job, 1, END_STATUS_SUCCEEDED, 0);
         CU_ASSERT_EQUAL(scene_status(s, job, 9), TASK_STATUS_QUEUED);
         end_task(s, job, 2, END_STATUS_OOM, 0);

@@ -44,20 +44,10 @@ static void end_one(struct scene *s, const struct scene_grant *grant, enum end_s
 /* One task's, not committed. */
 static void say_end(struct scene *s, const struct scene_grant *grant, uint64_t index)
 {
-        struct range range = { index, index };
-        struct rec_task_end end = { .job = grant->job,
-                                    .nonce = grant->nonce,
-                                    .epoch = grant->epoch,
-                                    .attempt = grant->attempt,
-                                    .ranges = &range,
-                                    .n_ranges = 1,
-                                    .status = END_STATUS_SUCCEEDED };
-        struct msg msg = { .kind = MSG_finished };
+        struct scene_grant one = *grant;
 
-        msg.u.finished.window = 4;
-        msg.u.finished.ends = &end;
-        msg.u.finished.n_ends = 1;
-        scene_say_worker(s, grant->worker, &msg);
+        one.lo = one.hi = index;
+        scene_say_end(s, &one, END_STATUS_SUCCEEDED, 0);
 }
 
 static void several_jobs_are_one_subscription_that_names_each_once(void)

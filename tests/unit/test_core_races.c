@@ -16,20 +16,10 @@ static void say_watch(struct scene *s, uint32_t who, uint64_t job, uint64_t lo, 
 
 static void say_end(struct scene *s, const struct scene_grant *grant, uint64_t index)
 {
-        struct range range = { index, index };
-        struct rec_task_end end = { .job = grant->job,
-                                    .nonce = grant->nonce,
-                                    .epoch = grant->epoch,
-                                    .attempt = grant->attempt,
-                                    .ranges = &range,
-                                    .n_ranges = 1,
-                                    .status = END_STATUS_SUCCEEDED };
-        struct msg msg = { .kind = MSG_finished };
+        struct scene_grant one = *grant;
 
-        msg.u.finished.window = 4;
-        msg.u.finished.ends = &end;
-        msg.u.finished.n_ends = 1;
-        scene_say_worker(s, grant->worker, &msg);
+        one.lo = one.hi = index;
+        scene_say_end(s, &one, END_STATUS_SUCCEEDED, 0);
 }
 
 static bool is_done(const struct scene *s, uint32_t who)

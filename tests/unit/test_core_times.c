@@ -1,16 +1,6 @@
 /* Waits between attempts, jobs that start not before a time or not after one: over restarts and clocks that leap. */
 #include "core_scene.h"
 
-static uint64_t submit_array(struct scene *s, const struct rec_job_spec *spec, uint64_t n)
-{
-        struct rec_array_part part = { .lo = 1, .hi = n, .has_lo = true, .has_hi = true };
-        struct rec_job_spec array = *spec;
-
-        array.array = &part;
-        array.n_array = 1;
-        return scene_submit(s, ALICE, &array);
-}
-
 static struct rec_job_spec patient(uint64_t first_ms, uint64_t factor, uint64_t max_ms)
 {
         struct rec_job_spec spec = scene_spec();
@@ -130,7 +120,7 @@ static void what_failed_together_does_not_come_back_together(void)
         size_t bursts = 0;
 
         scene_ready(s, 0, 200, 200);
-        submit_array(s, &spec, 100);
+        scene_submit_array(s, ALICE, &spec, 100);
         CU_ASSERT_EQUAL_FATAL(s->n_grants, 1);
         fail_newest(s);
         scene_beat(s, 0, 200);
@@ -153,7 +143,7 @@ static void a_task_that_waits_can_be_cancelled_and_retried(void)
         uint64_t job;
 
         scene_ready(s, 0, 1, 1);
-        job = submit_array(s, &spec, 2);
+        job = scene_submit_array(s, ALICE, &spec, 2);
         scene_end(s, &s->grants[0], END_STATUS_FAILED, 1);
         scene_cancel(s, ALICE, job, 1, 1);
         CU_ASSERT_EQUAL(scene_status(s, job, 1), TASK_STATUS_CANCELLED);
@@ -243,7 +233,7 @@ static void what_has_not_started_in_time_is_aborted_and_the_rest_goes_on(void)
         spec.start_by_delay_ms = 10000;
         spec.has_start_by_delay_ms = true;
         scene_ready(s, 0, 1, 4);
-        job = submit_array(s, &spec, 10);
+        job = scene_submit_array(s, ALICE, &spec, 10);
         CU_ASSERT_EQUAL_FATAL(s->n_grants, 1);
         one = s->grants[0];
         one.hi = one.lo;
@@ -322,7 +312,7 @@ static void a_start_by_that_passes_while_nobody_looks_counts(void)
 
         spec.start_by_delay_ms = 5000;
         spec.has_start_by_delay_ms = true;
-        job = submit_array(s, &spec, 3);
+        job = scene_submit_array(s, ALICE, &spec, 3);
         s->mono_us += 60 * US_PER_S;
         s->wall_us += 60 * US_PER_S;
         scene_restart(s);
@@ -333,7 +323,7 @@ static void a_start_by_that_passes_while_nobody_looks_counts(void)
         spec = scene_spec();
         spec.start_by_us = (uint64_t)s->wall_us - 1; /* over when it is submitted */
         spec.has_start_by_us = true;
-        job = submit_array(s, &spec, 3);
+        job = scene_submit_array(s, ALICE, &spec, 3);
         CU_ASSERT_EQUAL(s->n_grants, 0);
         CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_ABORTED);
         scene_free(s);
