@@ -83,6 +83,9 @@ struct scene {
         unsigned n_limits;
         uint64_t limit_ms; /* the last one told */
         unsigned n_reads;
+        char read_secret[65]; /* of the last read; empty: it is of no secret */
+        struct store_secret secrets[4]; /* without their values */
+        size_t n_secrets;
         bool stopped;
 };
 
@@ -216,6 +219,10 @@ static inline void scene_answer(struct scene *s, struct store_op *op)
                 const struct scene_row *row = scene_row(s, op->u.was_ended.job.n, op->u.was_ended.index);
 
                 op->answer = row && row->final && row->end_nonce == op->u.was_ended.nonce;
+        } else if (op->kind == STORE_FIND_SECRET) {
+                op->u.find_secret.count = s->n_secrets;
+                for (size_t i = 0; i < s->n_secrets; i++)
+                        op->u.find_secret.found |= strcmp(s->secrets[i].name, op->u.find_secret.name) == 0;
         } else if (op->kind == STORE_FIND_ACCOUNT) {
                 op->answer = s->account_exists;
         } else if (op->kind == STORE_FIND_DUE) {
@@ -311,6 +318,11 @@ static inline void scene_apply(struct scene *s, struct store_op *op)
                 scene_drop_aborted(s, op->u.job);
         } else if (op->kind == STORE_WORKER) {
                 scene_put_worker(s, &op->u.worker);
+        } else if (op->kind == STORE_SECRET && !op->u.secret.removed) {
+                CU_ASSERT_TRUE(op->u.secret.value->wipe);
+                s->secrets[s->n_secrets++] = op->u.secret;
+        } else if (op->kind == STORE_SECRET) {
+                s->n_secrets--;
         } else if (op->kind == STORE_REPORT) {
                 s->n_reports++;
                 s->report = op->u.report;
@@ -410,6 +422,7 @@ static inline void scene_carry_out(struct scene *s, struct effects *effects)
                         s->load_chunk[s->n_loads++] = effect->u.load.chunk;
                 } else if (effect->kind == EFFECT_READ) {
                         s->n_reads++;
+                        memcpy(s->read_secret, effect->u.read->secret, sizeof(s->read_secret));
                 } else if (effect->kind == EFFECT_STOP) {
                         s->stopped = true;
                 }
