@@ -623,6 +623,33 @@ static void inputs_are_checked_copied_and_the_tasks_own(void)
         bench_done(&b);
 }
 
+/* A secret is a variable of the task's and nothing else: no argument, no file, and no task after this one has it. */
+static void a_secret_is_a_variable_fetched_anew_for_each_task(void)
+{
+        const char *names[] = { "TOKEN" };
+        struct bench b;
+
+        bench_init(&b);
+        b.input = "hunter2-hunter2";
+        b.box.spec.secrets = names;
+        b.box.spec.n_secrets = 1;
+        run_sh(&b, "printf '%s\n' \"$TOKEN\"; tr '\\0' ' ' </proc/self/cmdline | grep -c hunter2-; grep -rl "
+                   "hunter2- . | wc -l");
+        CU_ASSERT_STRING_EQUAL(b.out.bytes, "hunter2-hunter2\n0\n0\n");
+        b.input = "changed-meanwhile";
+        run_sh(&b, "printf '%s\n' \"$TOKEN\"");
+        CU_ASSERT_STRING_EQUAL(b.out.bytes, "changed-meanwhile\n");
+        b.refuse = true; /* it was removed: the task does not run without it */
+        run_sh(&b, "echo ran");
+        CU_ASSERT_EQUAL(b.end.reason, TASK_REASON_NO_SECRET);
+        CU_ASSERT_EQUAL(b.out.n, 0);
+        b.refuse = false;
+        b.box.spec.n_secrets = 0;
+        run_sh(&b, "printf '%s\n' \"${TOKEN-unset}\"");
+        CU_ASSERT_STRING_EQUAL(b.out.bytes, "unset\n");
+        bench_done(&b);
+}
+
 static void a_script_runs_from_outside_its_folder_with_or_without_its_first_line(void)
 {
         static const char *const text = "echo $0 $1; pwd; ls -A\n";
@@ -728,6 +755,7 @@ UNIT_MAIN("tasks as processes", TEST(exit_codes_and_signals_are_told_as_they_are
           TEST(a_stopped_process_hears_term_too), TEST(a_fork_storm_is_ended_whole),
           TEST(left_over_processes_of_a_dead_worker_are_found_by_their_folder),
           TEST(inputs_are_checked_copied_and_the_tasks_own),
+          TEST(a_secret_is_a_variable_fetched_anew_for_each_task),
           TEST(a_script_runs_from_outside_its_folder_with_or_without_its_first_line),
           TEST(out_files_are_regular_below_the_folder_and_no_others),
           TEST(a_second_worker_with_the_same_key_is_refused_the_folder),
