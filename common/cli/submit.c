@@ -44,6 +44,10 @@ static int check_size(const struct submit *submit, struct err *err)
 
 int submit_build(struct submit *submit, struct err *err)
 {
+        if (opts_has(submit->opts, "wf-scale") && !opts_has(submit->opts, "file"))
+                return err_set(err, ERR_USAGE,
+                               "--wf-scale goes with a workflow; example: jobsubmit -f workflow.json "
+                               "--wf-scale 0.01");
         if (opts_has(submit->opts, "file"))
                 return submit_graph(submit, err) < 0 || submit_inputs(submit, err) < 0 ||
                                        submit_key(&submit->key, err) < 0

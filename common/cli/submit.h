@@ -70,6 +70,12 @@ opt_parse_fn submit_parse_when;
 int submit_words(struct submit *submit, struct err *err) MUST_CHECK; /* submit_words.c */
 int submit_environment(struct submit *submit, struct err *err) MUST_CHECK; /* submit_env.c */
 int submit_graph(struct submit *submit, struct err *err) MUST_CHECK; /* submit_graph.c: --file */
+/* submit_workflow.c: is this (as read by json_scan) an instance in WfFormat? 0: no. As the text of a graph file: tasks sleep
+ * as long as they ran, times `scale` (NULL: they run the recorded commands). *ret_where: the path of its tasks. */
+size_t submit_workflow_find(const char *text, const struct json_token *list);
+int submit_workflow(const char *text, const struct json_token *list, const char *scale, struct buf *out,
+                    const char **ret_where, struct err *err) MUST_CHECK;
+opt_parse_fn submit_parse_scale;
 /* submit_shape.c: task `index` (ascending) asks for what this description says; nothing happens if the job's says so. */
 int submit_add_shape(struct submit *submit, uint64_t index, const struct rec_job_spec *asks,
                      struct err *err) MUST_CHECK;

@@ -29,6 +29,7 @@ struct graph {
         struct buf text;
         struct json_tokens tokens;
         size_t top, tasks, defaults; /* tokens; defaults 0: none */
+        const char *where; /* the path of its tasks, for messages */
         struct node *nodes; /* in the order of the file */
         struct node **sorted; /* by name */
         size_t n;
@@ -445,7 +446,7 @@ static int add_entry(struct graph *graph, const struct node *node, struct err *e
         char path[128];
         const char *values[3];
 
-        snprintf(path, sizeof(path), "tasks[%u] (%.80s)", node->no, node->name);
+        snprintf(path, sizeof(path), "%s[%u] (%.80s)", graph->where, node->no, node->name);
         if (describe(graph, node, path, &json, err) < 0)
                 return -1;
         buf_add_char(&parents, 1);
@@ -507,14 +508,41 @@ static int options_of_job(struct graph *graph, struct err *err)
         return rc;
 }
 
-static int read_graph(struct graph *graph, const char *path, struct err *err)
+static int scan(struct graph *graph, struct err *err)
 {
         graph->tokens.most = TOKENS_MAX;
-        if (read_file(path, &graph->text, err) < 0 ||
-            json_scan(graph->text.bytes, graph->text.n, DEPTH_MAX, &graph->tokens, err) < 0 ||
-            json_no_doubles(graph->text.bytes, &graph->tokens, 0, err) < 0 || find_parts(graph, err) < 0 ||
-            read_names(graph, err) < 0 || read_edges(graph, err) < 0 || check_circles(graph, err) < 0)
+        if (json_scan(graph->text.bytes, graph->text.n, DEPTH_MAX, &graph->tokens, err) < 0)
                 return -1;
+        return json_no_doubles(graph->text.bytes, &graph->tokens, 0, err);
+}
+
+/* A workflow in WfFormat becomes a graph; a graph stays what it is. */
+static int from_workflow(struct graph *graph, struct err *err)
+{
+        const char *scale = opts_text(graph->submit->opts, "wf-scale");
+        CLEANUP_BUF struct buf text = { 0 };
+
+        graph->where = "tasks";
+        if (!submit_workflow_find(graph->text.bytes, graph->tokens.list))
+                return scale ? err_set(err, ERR_USAGE,
+                                       "--wf-scale: this is no workflow in WfFormat: it has no \"workflow\"")
+                             : 0;
+        if (submit_workflow(graph->text.bytes, graph->tokens.list, scale, &text, &graph->where, err) < 0)
+                return -1;
+        buf_done(&graph->text);
+        graph->text = text;
+        text = (struct buf){ 0 };
+        json_tokens_done(&graph->tokens);
+        return scan(graph, err);
+}
+
+static int read_graph(struct graph *graph, const char *path, struct err *err)
+{
+        if (read_file(path, &graph->text, err) < 0 || scan(graph, err) < 0 || from_workflow(graph, err) < 0 ||
+            find_parts(graph, err) < 0 || read_names(graph, err) < 0 || read_edges(graph, err) < 0)
+                return -1;
+        if (check_circles(graph, err) < 0)
+                return strcmp(graph->where, "tasks") == 0 ? -1 : err_wrap(err, "%s", graph->where);
         graph->submit->spec.edges = graph->n_edges;
         graph->submit->spec.has_edges = graph->submit->spec.has_type = true;
         list_job_keys(graph);

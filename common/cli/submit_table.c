@@ -129,7 +129,16 @@ static const struct opt options[] = {
           .arg = "FILE",
           .command = true,
           .example = "graph.json",
-          .help = "a graph: tasks with names and dependencies, as one job (- is stdin)" },
+          .help = "a graph: tasks with names and dependencies, as one job (- is stdin); or a workflow in "
+                  "WfFormat" },
+        { .name = "wf-scale",
+          .parse = submit_parse_scale,
+          .arg = "X",
+          .command = true,
+          .example = "0.01",
+          .help = "with -f FILE in WfFormat (wfcommons.org): each task sleeps as long as it ran, times X; "
+                  "else "
+                  "it runs the command that was recorded" },
         { .name = "each-sql",
           .parse = opt_word,
           .arg = "QUERY",

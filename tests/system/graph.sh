@@ -101,18 +101,6 @@ equal "no task started before its parents had ended" "$(ask "SELECT COUNT(*) FRO
     ((c.task_index - 1) DIV 40 - 1) * 40 + ((c.task_index - 1) MOD 40 * 7 + 3) MOD 40 + 1)
   WHERE c.job_id = $job AND c.task_index > 40 AND c.started_at < p.ended_at")" 0
 
-cat >workflow.json <<'E3'
-{"name": "sample", "schemaVersion": "1.5", "workflow": {"specification": {"tasks": [
-  {"name": "split", "id": "split_1", "parents": [], "children": ["count_1", "count_2"]},
-  {"name": "count", "id": "count_1", "parents": ["split_1"], "children": ["merge_1"]},
-  {"name": "count", "id": "count_2", "parents": ["split_1"], "children": ["merge_1"]},
-  {"name": "merge", "id": "merge_1", "parents": ["count_1", "count_2"], "children": []}]},
- "execution": {"tasks": [{"id": "split_1", "runtimeInSeconds": 12.5}, {"id": "count_1", "runtimeInSeconds": 60},
-  {"id": "count_2", "runtimeInSeconds": 61.25}, {"id": "merge_1", "runtimeInSeconds": 3}]}}}
-E3
-exits "a workflow in WfFormat" 0 sh -c "/usr/bin/python3 '$ROOT/tests/tools/wfformat.py' --scale 0.001 --least 0.05 workflow.json | jobsubmit -q -f - --wait --timeout 60"
-equal "has its results" "$(ask "SELECT GROUP_CONCAT(JSON_VALUE(result, '\$.task') ORDER BY task_index) FROM v_results WHERE job_name = 'sample'")" '"split_1,count_1,count_2,merge_1"'
-
 jobsubmit -q -f - <<<'{"defaults": {"type": "noop"}, "tasks": [{"name": "one"}, {"name": "two", "after": "one"}]}' >id
 exits "a graph of another type, from stdin" 0 jobctl wait "$(cat id)" --timeout 60
 finish
