@@ -176,6 +176,8 @@ int main(int argc, char **argv)
                 return 0;
         cli_init(&cli, "jobsubmit", &opts);
         say_of_script(&cli, &script);
+        if (!opts_flag(&opts, "dry-run") && submit_slurm_partition(&cli, &opts, &script.texts, &err) < 0)
+                return cli_exit(cli_fail(&cli, &err));
         submit.cli = &cli;
         submit.opts = &opts;
         if (opts_has(&opts, "from"))

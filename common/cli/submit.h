@@ -101,6 +101,10 @@ int submit_split_words(char *line, char *words[SCRIPT_WORDS_MAX], struct err *er
  * *ignored: a line for each option that has no counterpart. */
 int submit_slurm_options(const char *path, struct opts *opts, struct json_texts *texts, struct buf *ignored,
                          struct err *err) MUST_CHECK;
+/* A queue that a #SBATCH line names and that is not there is not made: asks, says so, and takes the default one. *texts: those
+ * of submit_slurm_options. */
+int submit_slurm_partition(struct cli *cli, struct opts *opts, const struct json_texts *texts,
+                           struct err *err) MUST_CHECK;
 int slurm_time(const char *text, uint64_t *ret_s,
                struct err *err) MUST_CHECK; /* Slurm's way to write a time */
 /* Parse the #JOB lines in the comments at the script's head into *opts, whose values then point into *text. Errors

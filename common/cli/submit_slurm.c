@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "cli/listing.h"
 #include "cli/submit.h"
 
 #define MARK "#SBATCH"
@@ -19,6 +20,7 @@ struct slurm {
         struct json_texts *texts;
         struct buf *ignored;
         bool exports; /* --export was given */
+        const char *mem_per_cpu; /* with its unit; NULL: not given */
 };
 
 /* What a value becomes. */
@@ -29,6 +31,11 @@ enum slurm_how {
         IS_MEMORY, /* without a unit: MiB */
         IS_EXPORT, /* ALL, NONE, names */
         IS_ONE, /* must be 1, which is all that a task is */
+        IS_PER_CPU, /* the same, times the cpus of the task */
+        IS_BEGIN, /* Slurm's now+1hour, noon, 12/24/26 */
+        IS_DEPENDENCY, /* singleton may be part of it */
+        IS_NICE, /* a priority upside down */
+        IS_SIGNAL, /* B:USR1@60 */
         IS_GPUS, /* gpu:2, gpu:a100:2, a100:2 or 2 */
         IS_NO_REQUEUE, /* a worker may be lost once */
         IS_NOTHING, /* what we do anyway */
@@ -41,11 +48,11 @@ static const struct slurm_option {
         const char *ours; /* the option that it becomes */
 } slurm_options[] = {
         { "array", 'a', AS_IT_IS, "array" },
-        { "begin", 'b', AS_IT_IS, "at" },
+        { "begin", 'b', IS_BEGIN, "at" },
         { "chdir", 'D', AS_IT_IS, "cwd" },
         { "comment", 0, AS_IT_IS, "comment" },
         { "cpus-per-task", 'c', AS_IT_IS, "cpus" },
-        { "dependency", 'd', AS_IT_IS, "dependency" },
+        { "dependency", 'd', IS_DEPENDENCY, "dependency" },
         { "error", 'e', IS_RECORDED, NULL },
         { "export", 0, IS_EXPORT, NULL },
         { "get-user-env", 0, IS_NOTHING, NULL },
@@ -56,6 +63,8 @@ static const struct slurm_option {
         { "input", 'i', AS_IT_IS, "stdin" },
         { "job-name", 'J', AS_IT_IS, "name" },
         { "mem", 0, IS_MEMORY, "mem" },
+        { "mem-per-cpu", 0, IS_PER_CPU, "mem" },
+        { "nice", 0, IS_NICE, "priority" },
         { "no-requeue", 0, IS_NO_REQUEUE, "crash-limit" },
         { "nodes", 'N', IS_ONE, NULL },
         { "ntasks", 'n', IS_ONE, NULL },
@@ -64,17 +73,17 @@ static const struct slurm_option {
         { "output", 'o', IS_RECORDED, NULL },
         { "partition", 'p', AS_IT_IS, "queue" },
         { "requeue", 0, IS_NOTHING, NULL },
-        { "signal", 0, AS_IT_IS, "warn" },
+        { "signal", 0, IS_SIGNAL, "warn" },
         { "time", 't', IS_TIME, "time" },
+        { "wait", 'W', IS_FLAG, "wait" },
 };
 
-/* Slurm's options that take no value: the word behind them is the next option. */
+/* Slurm's options that take no value, or only one behind a =: the word behind them is the next option. */
 static bool is_bare(const char *name)
 {
-        static const char *const bare[] = { "contiguous", "exclusive",  "get-user-env", "hold",
-                                            "no-requeue", "overcommit", "parsable",     "quiet",
-                                            "requeue",    "spread-job", "test-only",    "use-min-nodes",
-                                            "verbose",    "wait" };
+        static const char *const bare[] = { "contiguous", "exclusive",  "get-user-env",  "hold",    "nice",
+                                            "no-requeue", "overcommit", "parsable",      "quiet",   "requeue",
+                                            "spread-job", "test-only",  "use-min-nodes", "verbose", "wait" };
 
         for (size_t i = 0; i < ARRAY_LEN(bare); i++)
                 if (strcmp(bare[i], name) == 0)
@@ -82,9 +91,14 @@ static bool is_bare(const char *name)
         return false;
 }
 
+/* Once, however often it is there. */
 static void ignore(struct slurm *slurm, const char *name, const char *why)
 {
-        buf_addf(slurm->ignored, "--%s %s\n", name, why);
+        CLEANUP_BUF struct buf line = { 0 };
+
+        buf_addf(&line, "%s%s %s\n", name[1] ? "--" : "-", name, why);
+        if (slurm->ignored->n == 0 || !strstr(slurm->ignored->bytes, line.bytes))
+                buf_add(slurm->ignored, line.bytes, line.n);
 }
 
 /* An option of ours, if this jobsubmit has it. */
@@ -177,12 +191,121 @@ static int give_time(struct slurm *slurm, const struct slurm_option *option, con
 static int give_memory(struct slurm *slurm, const struct slurm_option *option, const char *value,
                        struct err *err)
 {
-        char text[64];
+        CLEANUP_BUF struct buf text = { 0 };
 
-        if (strspn(value, "0123456789") == strlen(value) && strcmp(value, "0") == 0)
+        if (strcmp(value, "0") == 0)
                 return 0; /* all of the node's */
-        snprintf(text, sizeof(text), "%.60s%s", value,
-                 *value && strspn(value, "0123456789") == strlen(value) ? "M" : "");
+        buf_addf(&text, "%.60s%s", value, *value && strspn(value, "0123456789") == strlen(value) ? "M" : "");
+        if (option->how == IS_MEMORY)
+                return give(slurm, option, option->ours, text.bytes, err);
+        slurm->mem_per_cpu = json_texts_keep(slurm->texts, &text); /* how many cpus may come later */
+        return 0;
+}
+
+/* --mem-per-cpu, unless --mem said it for all. */
+static int settle_memory(struct slurm *slurm, struct err *err)
+{
+        static const struct slurm_option option = { "mem-per-cpu", 0, IS_PER_CPU, "mem" };
+        const struct opt any = { .max = INT64_MAX };
+        char text[32];
+        int64_t bytes, cpus = opts_number(slurm->opts, "cpus", 1);
+
+        if (!slurm->mem_per_cpu || opts_has(slurm->opts, "mem"))
+                return 0;
+        if (opt_size(&any, slurm->mem_per_cpu, &bytes, err) < 0)
+                return err_wrap(err, "--%s", option.name);
+        if (bytes > INT64_MAX / MAX(cpus, INT64_C(1)))
+                return err_set(err, ERR_USAGE, "--%s: '%.80s' is too much", option.name, slurm->mem_per_cpu);
+        snprintf(text, sizeof(text), "%" PRId64, bytes * cpus);
+        return give(slurm, &option, option.ours, text, err);
+}
+
+/* now+60, now+1hour; noon and its like; 12/24/26, 12/24: what our --at writes otherwise. */
+static int give_begin(struct slurm *slurm, const struct slurm_option *option, const char *value,
+                      struct err *err)
+{
+        static const struct {
+                const char *word, *ours;
+        } words[] = {
+                { "midnight", "00:00" }, { "noon", "12:00" }, { "teatime", "16:00" }, { "today", "now" }
+        };
+        static const struct {
+                const char *word;
+                uint64_t seconds;
+        } units[] = {
+                { "second", 1 }, { "minute", 60 }, { "hour", 3600 }, { "day", 86400 }, { "week", 604800 }
+        };
+        unsigned month, day, year;
+        char text[64], end;
+        uint64_t n;
+
+        for (size_t i = 0; i < ARRAY_LEN(words); i++)
+                if (strcmp(value, words[i].word) == 0)
+                        return give(slurm, option, option->ours, words[i].ours, err);
+        if (strncmp(value, "now+", 4) == 0 && isdigit((unsigned char)value[4])) {
+                char *unit;
+                size_t length;
+
+                n = strtoull(value + 4, &unit, 10);
+                length = strlen(unit);
+                length -= length > 1 && unit[length - 1] == 's';
+                for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+                        if (length > 0 &&
+                            (length != strlen(units[i].word) || strncmp(unit, units[i].word, length) != 0))
+                                continue;
+                        snprintf(text, sizeof(text), "now+%" PRIu64, n * (length > 0 ? units[i].seconds : 1));
+                        return give(slurm, option, option->ours, text, err);
+                }
+        }
+        if (sscanf(value, "%2u/%2u/%2u%c", &month, &day, &year, &end) == 3) {
+                snprintf(text, sizeof(text), "20%02u-%02u-%02u", year, month, day);
+                return give(slurm, option, option->ours, text, err);
+        }
+        return give(slurm, option, option->ours, value, err);
+}
+
+static int give_dependency(struct slurm *slurm, const struct slurm_option *option, const char *value,
+                           struct err *err)
+{
+        CLEANUP_WITH(xfree) char *words = xstrdup(value);
+        CLEANUP_BUF struct buf rest = { 0 };
+        char *save = NULL;
+
+        if (strchr(value, '?')) /* one of them is enough: ours are all needed */
+                return give(slurm, option, option->ours, value, err);
+        for (char *word = strtok_r(words, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+                if (strcmp(word, "singleton") == 0) {
+                        if (give(slurm, option, "singleton", NULL, err) < 0)
+                                return -1;
+                        continue;
+                }
+                buf_addf(&rest, "%s%s", rest.n > 0 ? "," : "", word);
+        }
+        return rest.n > 0 ? give(slurm, option, option->ours, rest.bytes, err) : 0;
+}
+
+/* Higher is later; without a value 100. Ours ends at 100 either way. */
+static int give_nice(struct slurm *slurm, const struct slurm_option *option, const char *value,
+                     struct err *err)
+{
+        char text[32], *end = NULL;
+        long long nice = value ? strtoll(value, &end, 10) : 100;
+
+        if (value && (end == value || *end))
+                return err_set(err, ERR_USAGE, "--nice: '%.80s' is no number; example: --nice=50", value);
+        snprintf(text, sizeof(text), "%lld", -MAX(MIN(nice, 100LL), -100LL));
+        return give(slurm, option, option->ours, text, err);
+}
+
+/* [R:|B:]SIGNAL[@SECONDS]: a minute before the end if nothing is said. Whom it is for makes no difference here. */
+static int give_signal(struct slurm *slurm, const struct slurm_option *option, const char *value,
+                       struct err *err)
+{
+        char text[96];
+
+        if ((*value == 'B' || *value == 'R') && value[1] == ':')
+                value += 2;
+        snprintf(text, sizeof(text), "%.80s%s", value, strchr(value, '@') ? "" : "@60");
         return give(slurm, option, option->ours, text, err);
 }
 
@@ -206,14 +329,20 @@ static int give_export(struct slurm *slurm, const struct slurm_option *option, c
 static int give_gpus(struct slurm *slurm, const struct slurm_option *option, const char *value,
                      struct err *err)
 {
-        const char *colon = strrchr(value, ':');
-        const char *count = colon ? colon + 1 : isdigit((unsigned char)*value) ? value : "1";
+        CLEANUP_WITH(xfree) char *words = xstrdup(value);
+        char *save = NULL;
 
-        if (strcmp(option->name, "gres") == 0 && strncmp(value, "gpu", 3) != 0) {
-                ignore(slurm, option->name, "is understood for gpu only; it is ignored");
-                return 0;
+        for (char *word = strtok_r(words, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+                const char *colon = strrchr(word, ':');
+                const char *count = colon ? colon + 1 : isdigit((unsigned char)*word) ? word : "1";
+
+                if (strcmp(option->name, "gres") == 0 && strncmp(word, "gpu", 3) != 0)
+                        ignore(slurm, option->name, "is understood for gpu only; the others are ignored");
+                else if (give(slurm, option, option->ours, isdigit((unsigned char)*count) ? count : "1",
+                              err) < 0)
+                        return -1;
         }
-        return give(slurm, option, option->ours, isdigit((unsigned char)*count) ? count : "1", err);
+        return 0;
 }
 
 static int apply(struct slurm *slurm, const struct slurm_option *option, const char *value, struct err *err)
@@ -225,7 +354,16 @@ static int apply(struct slurm *slurm, const struct slurm_option *option, const c
         case IS_TIME:
                 return give_time(slurm, option, value, err);
         case IS_MEMORY:
+        case IS_PER_CPU:
                 return give_memory(slurm, option, value, err);
+        case IS_BEGIN:
+                return give_begin(slurm, option, value, err);
+        case IS_DEPENDENCY:
+                return give_dependency(slurm, option, value, err);
+        case IS_NICE:
+                return give_nice(slurm, option, value, err);
+        case IS_SIGNAL:
+                return give_signal(slurm, option, value, err);
         case IS_EXPORT:
                 return give_export(slurm, option, value, err);
         case IS_ONE:
@@ -355,5 +493,30 @@ int submit_slurm_options(const char *path, struct opts *opts, struct json_texts 
                 if (take_line(&slurm, line + strlen(MARK), err) < 0)
                         return err_wrap(err, "%s:%zu: #SBATCH", path, no);
         }
+        if (settle_memory(&slurm, err) < 0)
+                return err_wrap(err, "%s: #SBATCH", path);
         return add_surroundings(&slurm, err);
+}
+
+/* A name that is no queue would make one, to which nobody has given a limit or a weight. */
+int submit_slurm_partition(struct cli *cli, struct opts *opts, const struct json_texts *texts,
+                           struct err *err)
+{
+        const char *queue = opts_text(opts, "queue");
+        CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_QUEUES);
+        bool ours = false;
+        int found;
+
+        for (size_t i = 0; i < texts->n; i++)
+                ours |= texts->list[i] == queue;
+        if (!queue || !ours || strcmp(queue, "default") == 0)
+                return 0;
+        listing.request.u.list.name = queue;
+        listing.request.u.list.n_name = strlen(queue);
+        found = listing_next(&listing, err);
+        if (found != 0)
+                return found < 0 ? -1 : 0;
+        cli_note(cli, "#SBATCH --partition: there is no queue %.64s here; the job goes to the queue default",
+                 queue);
+        return opts_add(opts, opt_find(&submit_program, "queue"), "default", true, err);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# time-out: 200
+# time-out: 240
 # --compat slurm: a plain array script of Slurm runs as it is.
 . "${BASH_SOURCE%/*}/lib.sh"
 
@@ -55,7 +55,53 @@ wrong --time=soon 64 "--time: 'soon' is no time of Slurm; examples: "
 wrong --array=5-1 65 "--array: "
 wrong --cpus-per-task=0 64 "--cpus-per-task: .*example: --cpus-per-task=4"
 wrong --job-name 64 "--job-name needs a value"
+wrong --nice=very 64 "--nice: 'very' is no number; example: --nice=50"
+wrong --begin=soon 64 "--begin: "
 wrong '"open' 64 "a quote"
+# --- what becomes of each option
+says() { # LINE…: what jobsubmit would send, and what it says
+        { printf '#!/bin/sh\n' && printf '#SBATCH %s\n' "$@" && echo true; } >o.sh
+        run jobsubmit --compat slurm --dry-run --json ./o.sh
+}
+becomes() { # SENTENCE WANTED LINE…
+        says "${@:3}"
+        matches "$1" "$out" "$2"
+}
+becomes "memory in MiB" '"mem":104857600[,}]' --mem=100
+becomes "memory with a unit" '"mem":2147483648[,}]' '--mem 2G'
+becomes "memory a cpu, whatever comes first" '"mem":4294967296[,}]' --mem-per-cpu=1G '-c 4'
+becomes "unless it is said for all" '"mem":104857600[,}]' --mem-per-cpu=1G --mem=100M -c4
+becomes "gpus of a kind" '"gpus":3[,}]' --gpus=a100:3
+becomes "gpus as generic resources" '"gpus":2[,}]' --gres=gpu:v100:2
+becomes "a start so long from now" '"at_delay_ms":7200000[,}]' --begin=now+2hours
+becomes "in seconds" '"at_delay_ms":90000[,}]' --begin=now+90
+becomes "or by the clock" '"at_us":[0-9]+' --begin=noon
+becomes "or by the calendar" '"at_us":[0-9]+' '--begin 12/24/40'
+becomes "dependencies" '"after":\[\{"when":"any","job":1\}\]' '-d afterany:1'
+says --dependency=singleton,afterok:1
+matches "singleton among them" "$out" '"singleton":true'
+matches "beside the others" "$out" '"after":\[\{"when":"ok","job":1\}\]'
+becomes "nice is a priority upside down" '"priority":-50[,}]' --nice=50
+becomes "as low as it goes" '"priority":-100[,}]' --nice
+becomes "or high" '"priority":20[,}]' --nice=-20
+becomes "a warning" '"warn_signal":10,"warn_ms":90000' --time=5 --signal=B:USR1@90
+becomes "a minute before if nothing is said" '"warn_ms":60000' -t5 '--signal USR2'
+becomes "hold" '"hold":true' -H
+becomes "at most so many at once" '"max_running":5' '-a 1-9%5'
+says --mail-user=me@example.org --account=physics '-A physics' --qos=low --mem=1G '-q low' --constraint=fast
+equal "what has no counterpart is named" "$(awk '{ printf "%s ", $3 }' <<<"$err")" "--mail-user --account -A --qos -q --constraint "
+says --gres=gpu:1,lustre:2 --gres=lustre:1
+equal "and that once" "$(grep -c 'gres is understood for gpu only' <<<"$err")" 1
+printf '#!/bin/sh\n#SBATCH --wait\n#SBATCH --partition=gold\nexit 0\n' >p.sh
+exits "a partition that is no queue, and a wait" 0 jobsubmit --compat slurm --exit-code --timeout 60 ./p.sh
+matches "is said" "$err" '--partition: there is no queue gold here; the job goes to the queue default'
+equal "and so it is" "$(ask "SELECT queue, status FROM v_jobs WHERE job_id=$out")" default,succeeded
+equal "no such queue was made" "$(ask "SELECT COUNT(*) FROM v_queues WHERE queue='gold'")" 0
+exits "once there is one" 0 jobsubmit --queue gold --wait --timeout 60 true
+exits "it is the job's" 0 jobsubmit --compat slurm --timeout 60 ./p.sh
+equal "without a word" "$err" ""
+equal "in the rows too" "$(ask "SELECT queue FROM v_jobs WHERE job_id=$out")" gold
+
 printf '#!/bin/sh\n#SBATCH --export=NONE\n#SBATCH -D /\necho "${FROM_SHELL-none} $PWD"\n' >e.sh
 exits "--export=NONE and -D" 0 jobsubmit --compat slurm --wait --timeout 60 ./e.sh
 equal "neither environment nor folder" "$(jobctl logs "$out")" "none /"
