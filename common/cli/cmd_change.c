@@ -340,7 +340,17 @@ static int set_one(struct msg_set *set, const char *word, struct err *err)
                 set->has_time_ms = true;
                 return 0;
         }
-        return err_set(err, ERR_USAGE, "there is no such setting; settings: priority, max-running, time");
+        if (n == 7 && memcmp(word, "retries", 7) == 0) {
+                const struct opt opt = { .min = 0, .max = 1000 };
+
+                if (opt_count(&opt, value, &number, err) < 0)
+                        return -1;
+                set->retries = (uint64_t)number;
+                set->has_retries = true;
+                return 0;
+        }
+        return err_set(err, ERR_USAGE,
+                       "there is no such setting; settings: priority, max-running, time, retries");
 }
 
 static int run_cancel(struct cli *cli)
@@ -398,7 +408,7 @@ static int fill_set(struct cli *cli, struct filling *filling, struct err *err)
                         return err_wrap(err, "%.80s", words[i]);
         }
         filling->words.n = n;
-        if (!set->has_priority && !set->has_max_running && !set->has_time_ms)
+        if (!set->has_priority && !set->has_max_running && !set->has_time_ms && !set->has_retries)
                 return err_set(err, ERR_USAGE, "set what? jobctl set %s", cli->opts->program->usage[0]);
         return reason_of(cli, &set->reason, &set->n_reason, err);
 }
@@ -425,5 +435,6 @@ PROGRAM(signal, "signal", "send a signal to running tasks", signal_options, cli_
         "SEL … [--signal NAME] [options]", "jobctl signal 36 --signal USR1", "jobctl signal 36.4",
         "jobctl signal USR2 @train    # as kill has it");
 PROGRAM(set, "set", "change unfinished jobs", reason_options, cli_common_options,
-        "SEL … priority=N max-running=N time=T", "jobctl set 36 priority=10", "jobctl set last max-running=4",
+        "SEL … priority=N max-running=N time=T retries=N", "jobctl set 36 priority=10",
+        "jobctl set last max-running=4",
         "jobctl set @train time=2h    # counted from each task's start; running tasks too");

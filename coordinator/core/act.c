@@ -315,6 +315,11 @@ static void set(struct core *core, const struct asker *asker, struct job *job, c
                         place_spec_changed(core, job);
                         tell_limit(core, job);
                 }
+                if (ask->has_retries) {
+                        spec->retries = ask->retries;
+                        spec->has_retries = true;
+                        buf_addf(&text, " retries=%llu", (unsigned long long)ask->retries);
+                }
                 queue_consider(core, job);
                 job_write_spec(core, job);
                 audit_tasks(core, "set", job, asker->who, &all, text.n > 0 ? text.bytes + 1 : NULL,

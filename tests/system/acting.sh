@@ -104,6 +104,12 @@ equal "as any limit" "$(ask "SELECT CONCAT(status, ' ', reason) FROM v_tasks WHE
 more=$(jobsubmit -t 2 -- sleep 4)
 exits "a longer one" 0 jobctl set "$more" time=1h
 exits "lets it go on" 0 jobctl wait "$more" --timeout 30
+second=$(jobsubmit -- sh -c '[ $JOB_ATTEMPT = 2 ] || { sleep 1; exit 3; }')
+await "an attempt runs" 20 is_status "$second" 1 running
+exits "set retries" 0 jobctl set "$second" retries=1
+exits "gives it another one" 0 jobctl wait --exit-code "$second" --timeout 30
+exits "retries that are none" 64 jobctl set "$second" retries=many
+matches "are named" "$err" "retries=many: "
 
 # --- a cancel holds, whoever is away
 away=$(jobsubmit -a 1-2 -- sh -c 'echo run >>'"$T"'/witness.$JOB_INDEX; sleep 300')

@@ -1,4 +1,5 @@
 /* Changes to some of a job's tasks, chosen by number or by status, and what is written down about them. */
+#include "core/job.h"
 #include "core_scene.h"
 
 static uint64_t changed(const struct scene *s, uint32_t who)
@@ -125,7 +126,29 @@ static void a_new_limit_is_told_to_who_runs_the_tasks_also_when_he_comes_back(vo
         scene_free(s);
 }
 
-UNIT_MAIN("core_change", TEST(cancelling_what_is_queued_leaves_what_runs),
-          TEST(cancelling_what_runs_leaves_what_is_queued), TEST(after_a_restart_the_choice_is_the_same),
-          TEST(a_word_that_is_no_status_is_refused), TEST(an_event_names_the_tasks_that_were_meant),
+static void retries_count_for_what_runs_too_and_stay_over_a_restart(void)
+{
+        struct scene *s = scene_new();
+        uint64_t job = scene_array(s, ALICE, 2);
+        struct msg msg = { .kind = MSG_set };
+
+        scene_ready(s, 0, 2, 2);
+        scene_started(s, &s->grants[0]);
+        msg.u.set.job = job;
+        msg.u.set.retries = 1;
+        msg.u.set.has_retries = true;
+        scene_ask(s, ALICE, &msg);
+        CU_ASSERT_STRING_EQUAL(s->last_detail, "retries=1");
+        s->grants[0].hi = s->grants[0].lo;
+        scene_end(s, &s->grants[0], END_STATUS_FAILED, 1);
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.failed, 0);
+        scene_restart(s);
+        CU_ASSERT_EQUAL(job_find(s->core, job)->spec->spec.retries, 1);
+        scene_free(s);
+}
+
+UNIT_MAIN("core_change", TEST(retries_count_for_what_runs_too_and_stay_over_a_restart),
+          TEST(cancelling_what_is_queued_leaves_what_runs), TEST(cancelling_what_runs_leaves_what_is_queued),
+          TEST(after_a_restart_the_choice_is_the_same), TEST(a_word_that_is_no_status_is_refused),
+          TEST(an_event_names_the_tasks_that_were_meant),
           TEST(a_new_limit_is_told_to_who_runs_the_tasks_also_when_he_comes_back))
