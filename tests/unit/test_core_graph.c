@@ -439,6 +439,49 @@ static void an_end_that_is_told_after_its_retry_aborts_no_child(void)
         scene_free(s);
 }
 
+static void read_example(const char *path, struct buf *out)
+{
+        FILE *file = fopen(path, "rb");
+        char part[4096];
+        size_t n;
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+        while ((n = fread(part, 1, sizeof(part), file)) > 0)
+                buf_add(out, part, n);
+        fclose(file);
+}
+
+/* fetch; left and right, wide ones; tell, or sorry if both fail; clean. */
+static void the_recorded_example_runs_as_it_says(void)
+{
+        struct scene *s = scene_new();
+        CLEANUP_BUF struct buf header = { 0 }, body = { 0 };
+        CLEANUP_WITH(msg_free) struct msg *msg = NULL;
+        uint64_t id, job;
+
+        read_example("common/proto/examples/submit-graph.json", &header);
+        read_example("common/proto/examples/submit-graph.body", &body);
+        msg = msg_decode(MSG_C2S, header.bytes, header.n, body.bytes, body.n, &id, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
+        msg->u.submit.jobs[0].spec->type = TASK_TYPE_NOOP; /* what workers of a scene run */
+        msg->u.submit.jobs[0].spec->shapes[0].mem = 0; /* ... and they have none to give */
+        msg->u.submit.jobs[0].spec->shapes[0].has_mem = false;
+        scene_ask(s, ALICE, msg);
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        job = s->last[ALICE]->u.submitted.jobs[0].job;
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.waiting, 5);
+        scene_ready(s, 0, 8, 8);
+        end(s, job, 1, true);
+        CU_ASSERT_EQUAL(grant_of(s, job, 2)->cpus, 4);
+        end(s, job, 2, true);
+        CU_ASSERT_EQUAL(scene_status(s, job, 5), TASK_STATUS_ABORTED);
+        end(s, job, 3, true);
+        end(s, job, 4, true);
+        end(s, job, 6, true);
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.succeeded, 5);
+        scene_free(s);
+}
+
 UNIT_MAIN("core_graph", TEST(a_child_starts_when_the_ends_of_all_parents_are_committed),
           TEST(one_commit_lies_between_the_end_of_a_parent_and_the_grant_of_a_child),
           TEST(of_a_batch_that_failed_nothing_was_granted),
@@ -452,4 +495,5 @@ UNIT_MAIN("core_graph", TEST(a_child_starts_when_the_ends_of_all_parents_are_com
           TEST(a_shape_says_how_often_and_what_is_good),
           TEST(shapes_hold_after_a_restart_before_the_edges_are_read),
           TEST(shapes_of_what_is_not_there_are_refused),
-          TEST(an_end_that_is_told_after_its_retry_aborts_no_child))
+          TEST(an_end_that_is_told_after_its_retry_aborts_no_child),
+          TEST(the_recorded_example_runs_as_it_says))
