@@ -63,6 +63,22 @@ static void two_people_three_to_one_share_the_starts_so(void)
         scene_free(s);
 }
 
+/* The weight is the person's: it does not matter whether jobs of theirs are there when it is set. */
+static void a_weight_holds_for_jobs_that_come_later(void)
+{
+        struct scene *s = scene_new();
+        size_t at = 0;
+        uint64_t alice, bob, a, b;
+
+        set_weight(s, "alice", 3);
+        alice = scene_array(s, ALICE, 400);
+        bob = scene_array(s, BOB, 400);
+        scene_ready(s, 0, 1, 1);
+        serve(s, &at, 200, alice, bob, &a, &b);
+        CU_ASSERT_TRUE(a * 100 >= 70 * (a + b) && a * 100 <= 80 * (a + b));
+        scene_free(s);
+}
+
 static void thousands_of_one_do_not_delay_ten_of_another(void)
 {
         struct scene *s = scene_new();
@@ -137,6 +153,6 @@ static void one_singleton_of_a_name_runs_at_a_time_also_after_a_restart(void)
 }
 
 UNIT_MAIN("core_fair", TEST(two_people_three_to_one_share_the_starts_so),
-          TEST(thousands_of_one_do_not_delay_ten_of_another),
+          TEST(thousands_of_one_do_not_delay_ten_of_another), TEST(a_weight_holds_for_jobs_that_come_later),
           TEST(queues_of_one_person_share_by_their_weights),
           TEST(one_singleton_of_a_name_runs_at_a_time_also_after_a_restart))
