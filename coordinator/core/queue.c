@@ -271,6 +271,21 @@ static struct lot *lane_first(const struct lane *lane)
         return NULL;
 }
 
+bool queue_is_in_order(const struct core *core)
+{
+        for (const struct lane *lane = core->lanes; lane; lane = lane->hh.next) {
+                for (unsigned level = 0; level < LEVELS; level++) {
+                        const struct heap *heap = &lane->levels[level];
+
+                        for (size_t i = 1; i < heap->n; i++) {
+                                if (bucket_before(heap->list[i], heap_top(heap)))
+                                        return false;
+                        }
+                }
+        }
+        return true;
+}
+
 static bool is_open(const struct queue *queue)
 {
         return !queue->paused && (queue->max_running == 0 || queue->granted < queue->max_running);

@@ -28,6 +28,8 @@ bool queue_may_start(const struct lot *lot); /* it is ready, and its queue lets 
 bool queue_before(const struct lot *a, const struct lot *b); /* a is served first */
 /* The owner has used so much on so many cpus (or, negative, less than assumed). Moves his lots. */
 void queue_charge(struct core *core, struct job *job, int64_t us, uint64_t cpus);
+/* For checks: of each lane and level the least served owner comes first. O(buckets). */
+bool queue_is_in_order(const struct core *core);
 /* Tasks of the lot that could be granted now, were there slots. */
 uint64_t queue_grantable(const struct lot *lot);
 

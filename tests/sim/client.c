@@ -171,6 +171,24 @@ static void needs(struct sim *sim, struct rec_job_spec *spec)
         }
 }
 
+static const char *const queues[] = { "default", "fast", "slow" };
+
+/* Names are few, so that jobs have older ones of the same name. */
+static void name_and_queue(struct sim *sim, struct rec_job_spec *spec)
+{
+        static const char *const names[] = { "one", "two", "three" };
+
+        if (sim_chance(sim, 40)) {
+                spec->name = names[sim_below(sim, ARRAY_LEN(names))];
+                spec->n_name = strlen(spec->name);
+                spec->singleton = spec->has_singleton = sim_chance(sim, 30);
+        }
+        if (sim_chance(sim, 50)) {
+                spec->queue = queues[sim_below(sim, ARRAY_LEN(queues))];
+                spec->n_queue = strlen(spec->queue);
+        }
+}
+
 /* Up to two shapes: the first of them takes runs of tasks from the front, the other one those behind. */
 static size_t shapes(struct sim *sim, uint64_t n_tasks, struct rec_shape *list, struct range *ranges)
 {
@@ -245,6 +263,7 @@ static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client
                 spec.has_priority = true;
         }
         needs(sim, &spec);
+        name_and_queue(sim, &spec);
         if (spec.has_edges) {
                 spec.n_shapes = shapes(sim, spec.entries, shape_list, shape_ranges);
                 spec.shapes = shape_list;
@@ -447,6 +466,32 @@ static uint64_t to_retry(struct sim *sim, const struct sim_client *client, const
         return one->job;
 }
 
+/* Somebody's share, or a queue's and how much of it may run. */
+static void set_share(struct sim *sim, struct sim_client *client)
+{
+        struct msg msg = { .kind = MSG_user_set };
+        char name[32];
+
+        if (sim_chance(sim, 50)) {
+                snprintf(name, sizeof(name), "person%u", (unsigned)sim_below(sim, SIM_CLIENTS));
+                msg.u.user_set = (struct msg_user_set){ .name = name,
+                                                        .n_name = strlen(name),
+                                                        .weight = 1 + sim_below(sim, 5),
+                                                        .has_weight = true };
+        } else {
+                const char *queue = queues[sim_below(sim, ARRAY_LEN(queues))];
+
+                msg.kind = MSG_queue_set;
+                msg.u.queue_set = (struct msg_queue_set){ .queue = queue,
+                                                          .n_queue = strlen(queue),
+                                                          .weight = 1 + sim_below(sim, 5),
+                                                          .has_weight = true,
+                                                          .max_running = sim_below(sim, 30),
+                                                          .has_max_running = sim_chance(sim, 30) };
+        }
+        request(sim, client, &msg, NULL);
+}
+
 static void act(struct sim *sim, struct sim_client *client, struct sim_submission *one)
 {
         struct range range = { 1 + sim_below(sim, 50), 0 };
@@ -622,6 +667,8 @@ void sim_client_step(struct sim *sim, struct sim_client *client)
                 act(sim, client, one);
         else if (one && sim_chance(sim, 10))
                 submit(sim, client, one, true); /* the same again */
+        else if (sim_chance(sim, 5))
+                set_share(sim, client);
 }
 
 void sim_client_disconnect(struct sim *sim, struct sim_client *client)

@@ -4,6 +4,7 @@
  * A worker that is adopted may hold more than it has: it names what had ended when a crash forgot the end, beside what was
  * granted into the room of that. Until it has said the end again nothing more may be granted to it. */
 #include "core/fit.h"
+#include "core/queue.h"
 #include "core/reserve.h"
 #include "sim.h"
 
@@ -74,6 +75,29 @@ static void check_owner(struct sim *sim, const struct owner *owner)
                 sim_fail(sim, "owner %u: shut without a reason, or not shut", owner->id);
 }
 
+/* With nothing on its way to the store, memory and store agree on all shares. */
+void sim_check_shares(struct sim *sim)
+{
+        const struct owner *owner;
+        const struct queue *queue;
+
+        if (!sim->core || sim->in_flight || sim->open.n_ops > 0)
+                return;
+        for (owner = sim->core->owners; owner; owner = owner->hh.next) {
+                if (owner->weight != sim->store.people[owner->id - 1].weight)
+                        sim_fail(sim, "person %u: the weight is not the stored one", owner->id);
+        }
+        for (queue = sim->core->queues; queue; queue = queue->hh.next) {
+                size_t i = 0;
+
+                while (i < sim->store.n_queues && sim->store.queues[i].queue != queue->id)
+                        i++;
+                if (i == sim->store.n_queues || sim->store.queues[i].weight != queue->weight ||
+                    sim->store.queues[i].max_running != queue->max_running)
+                        sim_fail(sim, "queue %s: it is not as it is stored", queue->name);
+        }
+}
+
 void sim_check_room(struct sim *sim)
 {
         const struct worker *worker, *next;
@@ -86,6 +110,8 @@ void sim_check_room(struct sim *sim)
                 check_worker(sim, worker);
         HASH_ITER (hh, sim->core->owners, owner, next_owner)
                 check_owner(sim, owner);
+        if (!queue_is_in_order(sim->core)) /* whatever weights were changed */
+                sim_fail(sim, "somebody who was served more comes before somebody who was served less");
         HASH_ITER (hh, sim->core->jobs, job, next_job) {
                 const struct lot *lot;
 

@@ -81,6 +81,35 @@ static void check_each(struct sim *sim, const struct job *job, uint64_t index)
         }
 }
 
+static bool was_over_before(const struct sim_job *job)
+{
+        for (const struct sim_row *row = job->rows; row; row = row->hh.next) {
+                if (row->ended_before)
+                        return true;
+        }
+        return false;
+}
+
+/* The first task of a singleton, while an older job of that name is not over and never was; what is being loaded is none
+ * yet: it may be dropped at once. */
+static void check_singleton(struct sim *sim, const struct job *job)
+{
+        const struct rec_job_spec *spec = &job->spec->spec;
+        const struct sim_job *stored = sim_store_job(&sim->store, job->id.n);
+
+        if (!spec->singleton || !stored || stored->row.state.started_us != 0 || was_over_before(stored))
+                return;
+        for (const struct sim_job *other = sim->store.jobs; other && other->id < job->id.n;
+             other = other->hh.next) {
+                const char *name = other->row.spec->spec.name;
+
+                if (name && strcmp(name, spec->name) == 0 && other->row.owner.n == job->owner_id.n &&
+                    !other->loading && !sim_job_is_final(other) && !was_over_before(other))
+                        sim_fail(sim, "job %llu is a singleton and starts before job %llu is over",
+                                 (unsigned long long)job->id.n, (unsigned long long)other->id);
+        }
+}
+
 static void check_parked(struct sim *sim, uint64_t id, uint64_t index)
 {
         const struct job *job;
@@ -91,6 +120,7 @@ static void check_parked(struct sim *sim, uint64_t id, uint64_t index)
                 return;
         check_parents(sim, job, at);
         check_each(sim, job, index);
+        check_singleton(sim, job);
         if (spans_find(&job->parked, at))
                 sim_fail(sim, "task %llu.%llu is granted and waits for something of its own",
                          (unsigned long long)id, (unsigned long long)index);

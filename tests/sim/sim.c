@@ -152,6 +152,7 @@ static void live(struct sim *sim)
                 sim_shell_park(sim, sim->healing || sim_chance(sim, 50));
         if (!sim->healing && sim_below(sim, 700) == 0)
                 break_something(sim);
+        sim_check_shares(sim);
 }
 
 /* ------------------------------------------------------------------ healing */

@@ -256,5 +256,6 @@ void sim_check_end(struct sim *sim); /* everything is quiet: the invariants of t
 
 /* room.c: what workers hold, after every step. */
 void sim_check_room(struct sim *sim);
+void sim_check_shares(struct sim *sim); /* ... of people and queues; between two steps */
 
 #endif

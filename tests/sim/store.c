@@ -455,6 +455,13 @@ static void put_worker(struct sim *sim, const struct store_worker *row)
                 (struct store_worker){ .worker = row->worker, .state = row->state, .slots = row->slots };
 }
 
+static void put_person(struct sim *sim, const struct store_principal *row)
+{
+        if (row->principal.n == 0 || row->principal.n > sim->store.n_people)
+                sim_fail(sim, "principal %u is changed and not there", row->principal.n);
+        sim->store.people[row->principal.n - 1] = *row;
+}
+
 static void put_queue(struct sim *sim, const struct store_queue *row)
 {
         struct sim_store *store = &sim->store;
@@ -568,6 +575,9 @@ void sim_store_apply(struct sim *sim, struct store_op *op)
         case STORE_WORKER:
                 put_worker(sim, &op->u.worker);
                 break;
+        case STORE_PRINCIPAL:
+                put_person(sim, &op->u.principal);
+                break;
         case STORE_QUEUE:
                 put_queue(sim, &op->u.queue);
                 break;
@@ -585,7 +595,6 @@ void sim_store_apply(struct sim *sim, struct store_op *op)
         case STORE_FIND_SECRET:
         case STORE_SECRET:
         case STORE_FILE:
-        case STORE_PRINCIPAL:
         case STORE_KEY:
         case STORE_ROLE:
         case STORE_MEMBER:
@@ -843,6 +852,7 @@ static void add_person(struct sim_store *store, const char *name, bool is_worker
         strcpy(person->name, name);
         person->is_worker = is_worker;
         person->active = true;
+        person->weight = (uint32_t)store->n_people;
         key->key = store->n_keys;
         key->principal = person->principal;
         key->is_worker = is_worker;
