@@ -151,10 +151,10 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
 /* ------------------------------------------------------------------ all of it is there */
 
 /* What was granted must have found its dependencies met: such a job does not wait again. A person may cancel tasks of a
- * job that still waits, and elements may be aborted because of others: they say nothing. */
+ * job that still waits, and others may be aborted because of those, or of elements elsewhere: they say nothing. */
 static bool was_granted(const struct job *job)
 {
-        uint64_t unstarted = job->n[TASK_STATUS_CANCELLED] + (job->eaches ? job->n[TASK_STATUS_ABORTED] : 0);
+        uint64_t unstarted = job->n[TASK_STATUS_CANCELLED] + job->n[TASK_STATUS_ABORTED];
 
         return job->ending != 0 || job->started_us != 0 || job_final(job) > unstarted;
 }

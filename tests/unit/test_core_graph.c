@@ -439,6 +439,29 @@ static void an_end_that_is_told_after_its_retry_aborts_no_child(void)
         scene_free(s);
 }
 
+/* Its children are aborted, though nothing of the job was ever granted: that is no reason not to wait any more. */
+static void a_waiting_graph_with_a_cancelled_task_still_waits_after_a_restart(void)
+{
+        static const char *const parents[] = { "", "1", "" };
+        struct scene *s = scene_new();
+        struct rec_after after = { .when = AFTER_WHEN_OK, .has_when = true, .has_job = true };
+        struct rec_job_spec spec = scene_spec();
+        uint64_t job;
+
+        after.job = scene_array(s, ALICE, 1);
+        spec.after = &after;
+        spec.n_after = 1;
+        job = submit(s, parents, ARRAY_LEN(parents), spec);
+        scene_cancel(s, ALICE, job, 1, 1);
+        CU_ASSERT_EQUAL(scene_status(s, job, 2), TASK_STATUS_ABORTED);
+        scene_restart(s);
+        read_entries(s, job, parents, ARRAY_LEN(parents));
+        scene_ready(s, 0, 4, 4);
+        CU_ASSERT_EQUAL(s->n_grants, 1);
+        CU_ASSERT_EQUAL(s->grants[0].job, after.job);
+        scene_free(s);
+}
+
 static void read_example(const char *path, struct buf *out)
 {
         FILE *file = fopen(path, "rb");
@@ -496,4 +519,5 @@ UNIT_MAIN("core_graph", TEST(a_child_starts_when_the_ends_of_all_parents_are_com
           TEST(shapes_hold_after_a_restart_before_the_edges_are_read),
           TEST(shapes_of_what_is_not_there_are_refused),
           TEST(an_end_that_is_told_after_its_retry_aborts_no_child),
+          TEST(a_waiting_graph_with_a_cancelled_task_still_waits_after_a_restart),
           TEST(the_recorded_example_runs_as_it_says))
