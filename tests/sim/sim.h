@@ -244,6 +244,9 @@ struct sim {
         struct sim_worker workers[SIM_WORKERS];
         struct sim_client clients[SIM_CLIENTS];
         struct sim_room granted[1 + SIM_CLIENTS + SIM_WORKERS]; /* by principal, as of the last step */
+        uint64_t passed_job; /* whose turn it is, and others pass it; 0: nobody's */
+        uint32_t passed_lot;
+        int64_t passed_since_us;
         uint64_t n_restarts, n_ends, n_taken, n_came_back;
         uint64_t edge_hits[128];
         bool verbose;
