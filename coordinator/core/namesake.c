@@ -51,7 +51,7 @@ static void let_go(struct core *core, struct job *job)
 {
         job->waits_namesake = false;
         job->n_waits--;
-        if (job->n_waits == 0 && job->phase == JOB_LIVE)
+        if (job->n_waits == 0)
                 job_rehome(core, job);
 }
 

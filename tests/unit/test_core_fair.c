@@ -152,7 +152,30 @@ static void one_singleton_of_a_name_runs_at_a_time_also_after_a_restart(void)
         scene_free(s);
 }
 
+/* The older one ends in the very batch that makes the singleton durable. */
+static void a_singleton_submitted_as_the_older_one_ends_starts(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        uint64_t job;
+
+        spec.name = "one";
+        spec.n_name = 3;
+        scene_submit(s, ALICE, &spec);
+        scene_ready(s, 0, 1, 1);
+        CU_ASSERT_EQUAL_FATAL(s->n_grants, 1);
+        scene_say_end(s, &s->grants[0], END_STATUS_SUCCEEDED, 0);
+        spec.singleton = spec.has_singleton = true;
+        job = scene_submit(s, ALICE, &spec);
+        CU_ASSERT_EQUAL(scene_job(s, job)->state.waiting, 0);
+        CU_ASSERT_EQUAL_FATAL(s->n_grants, 2);
+        scene_started(s, &s->grants[1]);
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_RUNNING);
+        scene_free(s);
+}
+
 UNIT_MAIN("core_fair", TEST(two_people_three_to_one_share_the_starts_so),
           TEST(thousands_of_one_do_not_delay_ten_of_another), TEST(a_weight_holds_for_jobs_that_come_later),
           TEST(queues_of_one_person_share_by_their_weights),
-          TEST(one_singleton_of_a_name_runs_at_a_time_also_after_a_restart))
+          TEST(one_singleton_of_a_name_runs_at_a_time_also_after_a_restart),
+          TEST(a_singleton_submitted_as_the_older_one_ends_starts))
