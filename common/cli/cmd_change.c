@@ -286,19 +286,25 @@ static int fill_retry(struct cli *cli, struct filling *filling, struct err *err)
         return reason_of(cli, &retry->reason, &retry->n_reason, err);
 }
 
-/* The signal is --signal, or a name in front of the selectors, as kill has it: no selector is spelled like one, but a
- * number is a job. */
+static bool is_signal(const char *word)
+{
+        return !isdigit((unsigned char)word[0]) && signame_parse(word);
+}
+
+/* The signal is --signal, or a name in front of the selectors, as kill has it, or behind them: no selector is spelled like
+ * one, but a number is a job. */
 static int fill_signal(struct cli *cli, struct filling *filling, struct err *err)
 {
         struct msg_signal *signal = &filling->request->u.signal;
         const char *word = opts_text(cli->opts, "signal");
         struct words_left *words = &filling->words;
 
-        if (!word && words->n > 0 && !isdigit((unsigned char)words->list[0][0]) &&
-            signame_parse(words->list[0])) {
+        if (!word && words->n > 0 && is_signal(words->list[0])) {
                 word = words->list[0];
                 words->list++;
                 words->n--;
+        } else if (!word && words->n > 1 && is_signal(words->list[words->n - 1])) {
+                word = words->list[--words->n];
         }
         filling->request->kind = MSG_signal;
         signal->signal = (uint64_t)signame_parse(word ? word : "TERM");

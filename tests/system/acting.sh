@@ -90,6 +90,7 @@ equal "the event names it" "$(detail "$heard" signal)" "signal|2|admin|USR1: loo
 exits "by number" 0 jobctl signal "$heard" --signal 10
 await "both hear it" 10 test -e heard.1
 exits "as kill has it" 0 jobctl signal usr1 "$heard.1"
+exits "or behind the tasks" 0 jobctl signal "$heard.1" USR1
 exits "no such signal" 64 jobctl signal "$heard" --signal NOSUCH
 matches "is said with an example" "$err" "--signal: 'NOSUCH' is no signal; example: "
 exits "TERM by default" 0 jobctl signal "$heard"
