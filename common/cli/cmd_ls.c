@@ -105,7 +105,7 @@ static int fill(struct cli *cli, struct listing *listings, const struct selector
 
 static int run(struct cli *cli)
 {
-        static const struct print print = {
+        struct print print = {
                 .schema = "jobctl.ls/1",
                 .columns = "job_id,name,owner,status,tasks,queued,running,succeeded,failed,submitted_at",
                 .newest = true,
@@ -119,6 +119,7 @@ static int run(struct cli *cli)
         if (selectors_parse(cli->opts->words, cli->opts->n_words, &selectors, &err) < 0 ||
             resolve_last(cli, &selectors, &err) < 0)
                 return cli_fail(cli, &err);
+        print.once = selectors.n > 1 ? "job_id" : NULL;
         listings = xcalloc(MAX(selectors.n, 1), sizeof(*listings));
         if (fill(cli, listings, &selectors, statuses, &err) < 0)
                 code = cli_fail(cli, &err);

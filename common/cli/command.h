@@ -115,6 +115,7 @@ struct print {
         const char *columns; /* what a table shows by default, comma-separated; NULL: all */
         bool newest; /* limit keeps the last rows, not the first */
         const char *missing; /* no rows: NOT_FOUND with this text; NULL: an empty listing */
+        const char *once; /* a row whose number in this column was there already is left out; NULL: none is */
         bool needs_tasks; /* tasks that were named, but do not exist, are NOT_FOUND */
 };
 int command_print(struct cli *cli, const struct print *print, struct listing *listings, size_t n);

@@ -5,6 +5,7 @@
 
 #include "base/xalloc.h"
 #include "cli/command.h"
+#include "cli/index_set.h"
 #include "cli/rows.h"
 #include "cli/sheet.h"
 
@@ -17,6 +18,7 @@ struct printer {
         struct cell *cells; /* room for one row */
         struct rows rows; /* kept for sorting or cutting */
         uint64_t n_rows; /* of the listing in hand */
+        struct index_set seen; /* with print->once */
         bool keeps;
         uint64_t limit; /* 0: all */
 };
@@ -97,6 +99,21 @@ static void print_row(struct printer *printer, const struct cell *cells)
         sheet_row(printer->sheet, printer->cells);
 }
 
+/* Several selectors may name the same thing: it is one row. */
+static int is_new(struct printer *printer, const struct listing *listing, bool *ret_new, struct err *err)
+{
+        uint64_t number;
+
+        *ret_new = true;
+        if (!printer->print->once)
+                return 0;
+        if (listing_u64(listing, printer->print->once, &number, err) < 0)
+                return -1;
+        *ret_new = !index_set_has(&printer->seen, number);
+        index_set_add(&printer->seen, number);
+        return 0;
+}
+
 static int take_listing(struct printer *printer, struct listing *listing, struct err *err)
 {
         int more = listing_next(listing, err);
@@ -105,7 +122,13 @@ static int take_listing(struct printer *printer, struct listing *listing, struct
         if (more < 0 || begin(printer, listing, err) < 0)
                 return -1;
         for (; more > 0; more = listing_next(listing, err)) {
+                bool fresh;
+
                 printer->n_rows++;
+                if (is_new(printer, listing, &fresh, err) < 0)
+                        return -1;
+                if (!fresh)
+                        continue;
                 if (!printer->keeps)
                         print_row(printer, listing->cells);
                 else if (rows_add(&printer->rows, listing->cells, listing->n_columns, err) < 0)
@@ -182,6 +205,7 @@ int command_print(struct cli *cli, const struct print *print, struct listing *li
         rc = print_all(&printer, listings, n, &err);
         sheet_free(printer.sheet);
         rows_done(&printer.rows);
+        index_set_done(&printer.seen);
         xfree(printer.at);
         xfree(printer.cells);
         return rc < 0 ? cli_fail(cli, &err) : cli_flush(cli, 0);

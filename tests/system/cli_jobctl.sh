@@ -44,6 +44,7 @@ exits "an unknown column" 64 jobctl ls -o nothing
 matches "is told which there are" "$err" 'columns: job_id name'
 equal "a column as the heading spells it" "$(jobctl ls -q -o JOB_ID | tr -d ' ' | tr '\n' ' ')" "$(jobctl ls -q -o job_id | tr -d ' ' | tr '\n' ' ')"
 equal "--sort falling" "$(jobctl ls -q -o job_id --sort -job_id | tr -d ' ' | tr '\n' ' ')" "$beta $alpha "
+equal "a job that is named twice is one row" "$(jobctl ls -q --csv -o job_id "$alpha" "@alpha" "$beta" | tr "\n" " ")" "job_id $alpha $beta "
 equal "-n keeps the newest" "$(ids jobctl --json ls -n 1)" "$beta "
 equal "--queue" "$(ids jobctl --json ls --queue night)" ""
 equal "--since the future is empty" "$(ids jobctl --json ls --since 2100-01-01)" ""
