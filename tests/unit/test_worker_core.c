@@ -84,6 +84,21 @@ static void ends_gather_while_there_is_work_and_go_at_once_when_there_is_none(vo
         scene_end(&s);
 }
 
+static void the_end_of_a_long_task_waits_for_no_company(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+        struct wtask *task;
+
+        scene_grant(&s, 1, COMMAND, 1, 5, "");
+        for (int i = 0; i < 2; i++) { /* the first says how long they are */
+                task = started(&s, 0);
+                s.now_us += 60 * MS;
+                end_task(&s, task, &ok);
+        }
+        CU_ASSERT_PTR_NOT_NULL(said(&s, MSG_finished)); /* two run and one waits */
+        scene_end(&s);
+}
+
 static void a_no_op_array_is_one_group_and_one_end(void)
 {
         struct worker_scene s = scene_begin(&two_slots);
@@ -168,12 +183,12 @@ static void a_long_task_says_started_once_and_a_short_one_never(void)
         s.now_us += 10 * MS;
         end_task(&s, brief, &ok);
         CU_ASSERT_PTR_NULL(said(&s, MSG_started));
-        pass(&s, 45 * MS);
+        pass(&s, 95 * MS);
         msg = said(&s, MSG_started);
         CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
         CU_ASSERT_EQUAL(msg->u.started.n_tasks, 1);
         CU_ASSERT_EQUAL(msg->u.started.tasks[0].ranges[0].lo, 2);
-        CU_ASSERT_EQUAL(msg->u.started.tasks[0].ago_us, 55000);
+        CU_ASSERT_EQUAL(msg->u.started.tasks[0].ago_us, 105000);
         pass(&s, 45 * MS);
         CU_ASSERT_PTR_NULL(said(&s, MSG_started));
         scene_end(&s);
@@ -336,8 +351,8 @@ UNIT_MAIN("worker core", TEST(it_starts_as_many_as_it_has_slots_and_the_next_whe
           TEST(a_wide_task_waits_for_its_slots_and_is_not_overtaken),
           TEST(tasks_of_a_lease_that_end_alike_are_one_end),
           TEST(ends_gather_while_there_is_work_and_go_at_once_when_there_is_none),
-          TEST(a_no_op_array_is_one_group_and_one_end), TEST(the_window_follows_the_run_time),
-          TEST(work_fetched_ahead_of_long_tasks_is_given_back),
+          TEST(the_end_of_a_long_task_waits_for_no_company), TEST(a_no_op_array_is_one_group_and_one_end),
+          TEST(the_window_follows_the_run_time), TEST(work_fetched_ahead_of_long_tasks_is_given_back),
           TEST(a_long_task_says_started_once_and_a_short_one_never),
           TEST(time_that_is_up_stops_a_task_and_ends_it_timeout),
           TEST(a_warning_comes_before_the_time_limit_once),

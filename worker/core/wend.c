@@ -123,15 +123,18 @@ static struct wbatch *batch_open(struct wcore *core, int64_t now_us, size_t head
         return batch;
 }
 
-/* When the open batch must go out: at once when nothing else is in hand or the window runs dry, else it waits a
- * little for company, because a message and a commit for each short task would cost more than the task. */
+/* When the open batch must go out: at once when nothing else is in hand, the window runs dry, or tasks are so long that
+ * no other end is to be expected meanwhile; else it waits a little for company, because a message and a commit for each
+ * short task would cost more than the task. */
 static void batch_set_due(struct wcore *core, int64_t now_us)
 {
         struct wbatch *batch = core->open;
         uint64_t in_hand = core->unstarted_cpus + (core->config.slots - core->free_slots);
-        int64_t due = batch->first_us + (core->n_unstarted ? GATHER_BUSY_US : GATHER_THIN_US);
+        int64_t wait_us = core->n_unstarted ? GATHER_BUSY_US : GATHER_THIN_US;
+        int64_t due = batch->first_us + wait_us;
 
-        if (!in_hand || in_hand * 2 < core->window)
+        if (!in_hand || in_hand * 2 < core->window ||
+            core->average_run_us > wait_us * (int64_t)core->config.slots)
                 due = now_us;
         core->open_due_us = MIN(core->open_due_us, due);
 }

@@ -14,7 +14,7 @@
 #include "base/xalloc.h"
 #include "core/wcore.h"
 
-#define STARTED_AFTER_US (50 * US_PER_MS) /* shorter tasks never say `started` */
+#define STARTED_AFTER_US (100 * US_PER_MS) /* shorter tasks never say `started` */
 #define GATHER_BUSY_US (8 * US_PER_MS) /* ends wait so long for company while there is work in hand */
 #define GATHER_THIN_US (1 * US_PER_MS) /* and so long when only running tasks are left */
 #define BATCH_TASKS_MAX 2048
