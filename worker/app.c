@@ -96,6 +96,13 @@ static int fetch(void *arg, const struct wjob *job, uint64_t input, uint64_t seq
         return wcore_fetch(app->core, job, input, seq);
 }
 
+static void fetch_parent(void *arg, const struct wtask *task, enum data_kind kind, const struct wplace *at)
+{
+        struct app *app = arg;
+
+        wcore_fetch_parent(app->core, task, kind, at);
+}
+
 static int report(void *arg, struct wtask *task, const struct wnews *news, struct err *err)
 {
         struct app *app = arg;
@@ -142,8 +149,11 @@ static void carry_out_one(struct app *app, const struct weffect *effect)
         case WEFFECT_INPUT:
                 exec_on_input(effect->u.input.job, effect->u.input.msg, effect->u.input.refused);
                 break;
+        case WEFFECT_PARENT:
+                exec_on_parent(app->exec, effect->u.input.task, effect->u.input.msg);
+                break;
         case WEFFECT_JOB_GONE:
-                exec_forget_job(effect->u.input.job);
+                exec_forget_job(app->exec, effect->u.input.job);
                 break;
         case WEFFECT_LIVE:
                 say_ready(app);
@@ -350,6 +360,7 @@ static int set_up_exec(struct app *app, struct err *err)
                                         .may_store = may_store,
                                         .store = store,
                                         .fetch = fetch,
+                                        .fetch_parent = fetch_parent,
                                         .report = report };
         struct exec_config exec = { .slots = app->config->slots,
                                     .cache_bytes = app->config->cache_bytes,

@@ -128,7 +128,7 @@ static void refuse(struct reader *reader, const struct read_request *read, const
         struct msg msg = { 0 };
         size_t n = strlen(err->text);
 
-        if (read->msg->kind == MSG_fetch) {
+        if (read->msg->kind == MSG_fetch || read->msg->kind == MSG_fetch_parent) {
                 msg.kind = MSG_worker_refused;
                 msg.u.worker_refused = (struct msg_worker_refused){
                         .code = err->code, .has_code = true, .text = err->text, .n_text = n
@@ -191,6 +191,8 @@ static int answer_once(struct reader_hand *hand, const struct read_request *read
                 return reader_tail(hand, read, err);
         case MSG_get:
                 return reader_get(hand, read, err);
+        case MSG_fetch_parent:
+                return reader_parents(hand, read, err);
         case MSG_fetch:
                 return read->secret[0] ? reader_secret(hand, read, err) : reader_fetch(hand, read, err);
         default:

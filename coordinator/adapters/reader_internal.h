@@ -40,6 +40,10 @@ struct reader_place { /* of a chunk of a job: part 0 entries, 1… inputs */
 /* The chunk, opened, appended to `out`. NOT_FOUND; BAD_DATA: damaged. */
 int reader_chunk(struct reader_hand *hand, struct reader_place place, struct buf *out, bool *ret_last,
                  struct err *err) MUST_CHECK;
+/* What people see of the k-th entry of a chunk, appended to `out`; values are joined by a space. */
+int reader_entry(struct reader_hand *hand, uint64_t job, uint32_t chunk, uint64_t k, struct buf *out,
+                 struct err *err) MUST_CHECK;
+int reader_parents(struct reader_hand *hand, const struct read_request *read, struct err *err) MUST_CHECK;
 /* The ended tasks of a job, for a retry. */
 int reader_round(struct reader_hand *hand, struct job_round *round, struct err *err) MUST_CHECK;
 

@@ -282,27 +282,34 @@ static int load_entries(struct reader_hand *hand, uint64_t job, uint32_t chunk, 
         return 0;
 }
 
-/* Values of an entry are joined by a space, as `{}` shows them. */
+int reader_entry(struct reader_hand *hand, uint64_t job, uint32_t chunk, uint64_t k, struct buf *out,
+                 struct err *err)
+{
+        const char *text;
+        size_t n, from = out->n;
+
+        if (load_entries(hand, job, chunk, err) < 0)
+                return -1;
+        if (entry_find(hand->entries.bytes, hand->entries.n, k, &text, &n) < 0)
+                return err_set(err, ERR_BAD_DATA, "DATA_CORRUPT: entries of job %" PRIu64, job);
+        buf_add(out, text, entry_shown(text, n));
+        for (size_t i = from; i < out->n; i++)
+                if (out->bytes[i] == '\0')
+                        out->bytes[i] = ' ';
+        return 0;
+}
+
 static int add_entry(const struct page *page, size_t i, struct buf *json, struct err *err)
 {
         CLEANUP_BUF struct buf joined = { 0 };
-        struct reader_hand *hand = page->hand;
-        const char *text;
-        size_t n;
 
         if (db_u64(page->rows, i) == 0) { /* the job has none */
                 buf_add_str(json, "null");
                 return 0;
         }
-        if (load_entries(hand, hidden(page, H_JOB), (uint32_t)hidden(page, H_CHUNK), err) < 0)
+        if (reader_entry(page->hand, hidden(page, H_JOB), (uint32_t)hidden(page, H_CHUNK), hidden(page, H_K),
+                         &joined, err) < 0)
                 return -1;
-        if (entry_find(hand->entries.bytes, hand->entries.n, hidden(page, H_K), &text, &n) < 0)
-                return err_set(err, ERR_BAD_DATA, "DATA_CORRUPT: entries of job %" PRIu64,
-                               hidden(page, H_JOB));
-        buf_add(&joined, text, entry_shown(text, n));
-        for (size_t k = 0; k < joined.n; k++)
-                if (joined.bytes[k] == '\0')
-                        joined.bytes[k] = ' ';
         add_text(json, joined.bytes, joined.n);
         return 0;
 }

@@ -125,5 +125,6 @@ void read_request_free(struct read_request *read)
                 return;
         msg_free(read->msg);
         free(read->jobs);
+        free(read->parents);
         free(read);
 }

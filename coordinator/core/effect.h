@@ -52,6 +52,11 @@ struct fact {
                 op; /* WAS_ENDED, FOUND: whose answer; borrowed from the batch, which must outlive the event */
 };
 
+struct read_parent { /* tasks of a job that another waited for */
+        uint64_t job;
+        uint64_t lo, hi; /* indexes; hi UINT32_MAX: all from lo on */
+};
+
 /* A checked read for the reader threads: the core has said that `who` may ask this. Rows of other people are
  * filtered by Visible (who, what). The answer goes to `session` with re. */
 struct read_request {
@@ -64,6 +69,9 @@ struct read_request {
         uint32_t part; /* fetch of an input: where its content is stored */
         char secret[65]; /* fetch of a secret: its name, and whose; empty: of an input */
         struct principal_id secret_owner;
+        struct read_parent *parents; /* fetch_parent: what is read; owned */
+        size_t n_parents;
+        bool by_entry; /* ... they are tasks of a graph: known by their names */
         bool watch_answer; /* `watch` on a job that is not in memory: answer `event` with done from the tables */
         uint64_t *jobs; /* owned: `watch` on several jobs, of which these are not in memory; NULL: on one */
         size_t n_jobs;

@@ -14,6 +14,7 @@
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/memory.h"
+#include "core/parents.h"
 #include "core/pending.h"
 #include "core/queue.h"
 #include "core/report.h"
@@ -340,6 +341,7 @@ static void keep_chunks(struct core *core, const struct msg *msg, const struct e
                 const struct end *end = &ends[chunk->end];
 
                 if (counts(end, chunk->index)) {
+                        parents_note_chunk(end->job, chunk);
                         if (!body)
                                 body = shared_bytes_new(msg->body, msg->body_bytes);
                         effects_store(core->out, STORE_DATA)->u.data = (struct store_data){

@@ -20,7 +20,14 @@
 #define WHEN_SHIFT 30
 #define POSITION_MASK ((UINT32_C(1) << WHEN_SHIFT) - 1)
 
-enum { OPEN, OK, NOT_OK, STATE_MASK = 3, DOOMED = 4 /* open, but on its way to be aborted */ };
+enum {
+        OPEN,
+        OK,
+        NOT_OK,
+        STATE_MASK = 3,
+        DOOMED = 4 /* open, but on its way to be aborted */,
+        GAVE = 8 /* ended, perhaps with a result */
+};
 
 struct positions {
         uint32_t *list;
@@ -52,7 +59,7 @@ void graph_attach(struct job *job, uint32_t done)
         graph->in_first = xcalloc((size_t)graph->n + 1, sizeof(uint32_t));
         graph->left = xcalloc(graph->n, sizeof(uint32_t));
         graph->state = xcalloc(graph->n, 1);
-        memset(graph->state, OK, done);
+        memset(graph->state, OK | GAVE, done);
 }
 
 void graph_free(struct core *core, struct job *job)
@@ -233,8 +240,9 @@ static void take_spans(struct positions *positions, struct spans *out)
 {
         if (positions->n > 1)
                 qsort(positions->list, positions->n, sizeof(*positions->list), compare);
-        for (size_t i = 0; i < positions->n; i++)
-                spans_add(out, (struct span){ .lo = positions->list[i], .hi = positions->list[i] });
+        for (size_t i = 0; i < positions->n; i++) /* a parent may be named twice */
+                if (i == 0 || positions->list[i] != positions->list[i - 1])
+                        spans_add(out, (struct span){ .lo = positions->list[i], .hi = positions->list[i] });
         free(positions->list);
         memset(positions, 0, sizeof(*positions));
 }
@@ -334,7 +342,7 @@ void graph_live(struct core *core, struct job *job)
 void graph_replayed(struct job *job, const struct spans *which, bool final)
 {
         for (size_t i = which->head; job->graph && i < which->n; i++)
-                memset(job->graph->state + which->list[i].lo, final ? NOT_OK : OPEN,
+                memset(job->graph->state + which->list[i].lo, final ? NOT_OK | GAVE : OPEN,
                        span_count(which->list[i]));
 }
 
@@ -408,6 +416,53 @@ void graph_round(struct core *core, struct job *job, const struct spans *wanted)
                 settle(core, job);
         else
                 graph_load(core, job);
+}
+
+bool graph_is_ready(const struct job *job)
+{
+        return job->graph->ready;
+}
+
+bool graph_has_parents(const struct job *job, uint32_t at)
+{
+        const struct graph *graph = job->graph;
+
+        return graph->ready && graph->in_first[at] < graph->in_first[at + 1];
+}
+
+bool graph_has_parent(const struct job *job, uint32_t at, uint32_t parent)
+{
+        const struct graph *graph = job->graph;
+
+        for (uint32_t i = graph->in_first[at]; graph->ready && i < graph->in_first[at + 1]; i++)
+                if ((graph->in[i] & POSITION_MASK) == parent)
+                        return true;
+        return false;
+}
+
+void graph_parents(const struct job *job, uint32_t at, struct spans *out)
+{
+        const struct graph *graph = job->graph;
+        struct positions parents = { 0 };
+
+        for (uint32_t i = graph->in_first[at]; graph->ready && i < graph->in_first[at + 1]; i++)
+                put(&parents, graph->in[i] & POSITION_MASK);
+        take_spans(&parents, out);
+}
+
+void graph_gave_result(struct job *job, uint32_t at)
+{
+        job->graph->state[at] |= GAVE;
+}
+
+bool graph_parents_left_results(const struct job *job, uint32_t at)
+{
+        const struct graph *graph = job->graph;
+
+        for (uint32_t i = graph->in_first[at]; graph->ready && i < graph->in_first[at + 1]; i++)
+                if (graph->state[graph->in[i] & POSITION_MASK] & GAVE)
+                        return true;
+        return false;
 }
 
 uint32_t graph_find_parents(const struct job *job, uint32_t at, uint32_t *out, uint32_t most)

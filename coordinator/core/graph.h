@@ -29,6 +29,13 @@ void graph_pass_on(struct core *core);
  * that a person named; what has failed before does not matter to them. */
 void graph_round(struct core *core, struct job *job, const struct spans *wanted);
 void graph_why(const struct job *job, uint32_t at, struct buf *out); /* which parents are missing */
+bool graph_is_ready(const struct job *job); /* its edges are read; else nothing is known of parents */
+bool graph_has_parents(const struct job *job, uint32_t at);
+bool graph_has_parent(const struct job *job, uint32_t at, uint32_t parent);
+void graph_parents(const struct job *job, uint32_t at, struct spans *out);
+/* It left a result. Of what ended before a restart that is always taken for so. */
+void graph_gave_result(struct job *job, uint32_t at);
+bool graph_parents_left_results(const struct job *job, uint32_t at);
 uint32_t graph_find_parents(const struct job *job, uint32_t at, uint32_t *out, uint32_t most);
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/fit.h"
 #include "core/job.h"
 #include "core/lease.h"
+#include "core/parents.h"
 #include "core/queue.h"
 #include "core/reserve.h"
 #include "core/shape.h"
@@ -260,6 +261,8 @@ static void fill_grant(const struct lease *lease, struct rec_grant *grant)
                 .has_nonce = true,
         };
         fill_needs(lease, grant);
+        grant->parent_results = grant->has_parent_results =
+                parents_may_have_results(lease->job, lease->lo, lease->n);
         if (!lease->texts)
                 return;
         grant->entries = lease->texts->list;

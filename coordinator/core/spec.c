@@ -5,6 +5,7 @@
 
 #include "core/entries.h"
 #include "core/needs.h"
+#include "core/parents.h"
 #include "core/shape.h"
 #include "proto/retry_word.h"
 
@@ -219,7 +220,7 @@ int spec_check(const struct rec_job_spec *spec, struct err *err)
                 return err_set(err, ERR_BAD_FIELD, "holds: the coordinator's own note");
         if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_secrets(spec, err) < 0 ||
             check_inputs(spec, err) < 0 || check_failure(spec, err) < 0 || check_needs(spec, err) < 0 ||
-            check_shapes(spec, err) < 0)
+            check_shapes(spec, err) < 0 || parents_check(spec, err) < 0)
                 return -1;
         return check_texts(spec, err);
 }

@@ -17,6 +17,7 @@
 #include "core/graph.h"
 #include "core/job.h"
 #include "core/park.h"
+#include "core/parents.h"
 #include "core/pending.h"
 #include "core/rows.h"
 #include "core/secrets.h"
@@ -212,21 +213,6 @@ static enum key_state key_state(const struct core *core, struct pending *pending
         if (memcmp(digest, pending->digest[i], 32) != 0)
                 return KEY_OTHER;
         return job && !is_loaded_alike(job, set_of(pending)) ? KEY_ELSEWHERE : KEY_SAME;
-}
-
-static bool may_wait_for(const struct core *core, const struct pending *pending, uint64_t on)
-{
-        const struct job *job = job_find(core, on);
-        const struct store_find_job *found = pending_job(pending, on);
-        struct principal_id owner = { 0 };
-
-        if (job && (job->phase == JOB_LIVE || job->phase == JOB_ENDED))
-                owner = job->owner_id;
-        else if (found && found->found)
-                owner = found->owner;
-        else
-                return false;
-        return access_allows(&core->access, pending->asker.who, PERMISSION_JOB_READ, owner, NULL);
 }
 
 /* ------------------------------------------------------------------ making the jobs */
@@ -488,11 +474,9 @@ static int64_t sort_out(struct core *core, struct pending *pending, struct rec_s
                 fresh += state == KEY_FREE;
                 if (state == KEY_FREE && secrets_lack(core, pending, spec))
                         return -1;
-                for (size_t k = 0; state == KEY_FREE && k < spec->n_after; k++) {
-                        if (!may_wait_for(core, pending, spec->after[k].job)) {
-                                reply_not_found(core, &pending->asker);
-                                return -1;
-                        }
+                if (state == KEY_FREE && !parents_may_follow(core, pending, spec)) {
+                        reply_not_found(core, &pending->asker);
+                        return -1;
                 }
         }
         if (fresh > 0 && !job_queues_fit(core, submit)) {

@@ -16,6 +16,7 @@
 #include "core/finish.h"
 #include "core/fit.h"
 #include "core/lease.h"
+#include "core/parents.h"
 #include "core/place.h"
 #include "core/report.h"
 
@@ -330,6 +331,8 @@ static void dispatch(struct core *core, struct worker *worker, const struct aske
                 report_on_progress(core, worker, msg);
         } else if (msg->kind == MSG_fetch) {
                 finish_on_fetch(core, worker, asker, take_msg);
+        } else if (msg->kind == MSG_fetch_parent) {
+                parents_on_fetch(core, worker, asker, take_msg);
         } else if (msg->kind == MSG_bye) {
                 leave(core, worker, WORKER_GONE, "worker-gone", "said goodbye");
         } else {

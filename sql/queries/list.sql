@@ -340,6 +340,37 @@ SELECT d.payload, 1 AS final, j.owner, j.wrapped_key FROM Data d JOIN Jobs j ON 
 JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
 WHERE d.job_id = :job AND d.task_index = :index AND d.kind = 1 AND d.attempt = :attempt AND d.part = 0 AND d.seq = 0
 
+-- What parents left: results of a run of tasks (where one exists, of its recorded attempt), and the output of one task.
+-- name: parent_tasks
+SELECT j.tasks FROM Jobs j JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
+WHERE j.job_id = :job AND j.loading = 0
+
+-- name: parent_results
+SELECT STRAIGHT_JOIN t.task_index, d.payload, d.attempt, j.owner, j.wrapped_key, j.entries_per_chunk
+FROM Jobs j JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
+JOIN Tasks t ON t.job_id = j.job_id
+JOIN Data d ON d.job_id = t.job_id AND d.task_index = t.task_index AND d.kind = 1 AND d.attempt = t.attempt AND d.seq = 0 AND d.part = 0
+WHERE j.job_id = :job AND j.loading = 0 AND t.task_index BETWEEN :index_lo AND :index_hi AND t.status >= 5
+ORDER BY t.task_index LIMIT :rows
+
+-- The first task of a run that wrote to its stdout.
+-- name: parent_output_task
+SELECT STRAIGHT_JOIN t.task_index, t.attempt, j.owner, j.wrapped_key
+FROM Jobs j JOIN Visible v ON v.principal = :who AND v.what = 2 AND v.owner = j.owner
+JOIN Tasks t ON t.job_id = j.job_id
+WHERE j.job_id = :job AND j.loading = 0 AND t.task_index BETWEEN :index_lo AND :index_hi AND t.status >= 5
+  AND EXISTS (SELECT 1 FROM Data d WHERE d.job_id = t.job_id AND d.task_index = t.task_index AND d.kind = 2 AND d.attempt = t.attempt)
+ORDER BY t.task_index LIMIT 1
+
+-- name: parent_output
+SELECT seq, part, final, payload FROM Data
+WHERE job_id = :job AND task_index = :index AND kind = 2 AND attempt = :attempt AND seq >= :seq AND part = :stream
+ORDER BY seq LIMIT :rows
+
+-- name: parent_output_last
+SELECT seq, part, final, payload FROM Data
+WHERE job_id = :job AND task_index = :index AND kind = 2 AND attempt = :attempt ORDER BY seq DESC LIMIT 1
+
 -- name: watch_states
 SELECT j.job_id, j.status, j.ended_us > 0, j.tasks, j.held, j.waiting, j.queued, j.running, j.succeeded,
   j.failed + j.timeout + j.oom + j.lost, j.cancelled, j.aborted

@@ -30,6 +30,7 @@ struct scene_grant { /* as a worker was told */
         uint64_t job, lo, hi, attempt, nonce, epoch;
         uint64_t mem; /* 0: as the description says */
         uint64_t cpus; /* the same */
+        bool parent_results;
         char entry[64]; /* the first of it */
 };
 struct scene {
@@ -44,6 +45,7 @@ struct scene {
         struct effect sends[512]; /* on commit */
         size_t n_sends;
         /* the store */
+        bool blind; /* it keeps nothing: for jobs that are larger than it */
         struct scene_row rows[SCENE_ROWS];
         size_t n_rows;
         struct store_job_new jobs[SCENE_JOBS]; /* their specs are ours */
@@ -86,6 +88,9 @@ struct scene {
         char read_secret[65]; /* of the last read; empty: it is of no secret */
         struct store_secret secrets[4]; /* without their values */
         size_t n_secrets;
+        struct read_parent parents[8]; /* of the last read of what parents left */
+        size_t n_parents;
+        struct principal_id reader; /* in whose name */
         bool stopped;
 };
 
@@ -364,7 +369,8 @@ static inline void scene_hear_run(struct scene *s, unsigned worker, const struct
                                                       .nonce = grant->nonce,
                                                       .epoch = run->epoch,
                                                       .mem = grant->has_mem ? grant->mem : 0,
-                                                      .cpus = grant->has_cpus ? grant->cpus : 0 };
+                                                      .cpus = grant->has_cpus ? grant->cpus : 0,
+                                                      .parent_results = grant->parent_results };
                         if (grant->n_entries > 0)
                                 strncpy(told->entry, grant->entries[0], sizeof(told->entry) - 1);
                 }
@@ -417,12 +423,19 @@ static inline void scene_carry_out(struct scene *s, struct effects *effects)
                         s->sends[s->n_sends++] = *effect;
                         memset(&effect->u.send, 0, sizeof(effect->u.send));
                 } else if (effect->kind == EFFECT_LOAD) {
+                        CU_ASSERT_FATAL(s->n_loads < ARRAY_LEN(s->loads));
                         s->loads[s->n_loads] = effect->u.load.job;
                         s->load_is_round[s->n_loads] = effect->u.load.round;
                         s->load_chunk[s->n_loads++] = effect->u.load.chunk;
                 } else if (effect->kind == EFFECT_READ) {
+                        const struct read_request *read = effect->u.read;
+
                         s->n_reads++;
                         memcpy(s->read_secret, effect->u.read->secret, sizeof(s->read_secret));
+                        s->reader = read->who;
+                        s->n_parents = MIN(read->n_parents, ARRAY_LEN(s->parents));
+                        if (s->n_parents > 0)
+                                memcpy(s->parents, read->parents, s->n_parents * sizeof(*s->parents));
                 } else if (effect->kind == EFFECT_STOP) {
                         s->stopped = true;
                 }
@@ -458,7 +471,9 @@ static inline void scene_commit_one(struct scene *s)
         memcpy(facts, s->facts, n_facts * sizeof(*facts));
         s->n_facts = 0;
         for (op = ops; op; op = op->next)
-                if (!scene_is_taken(ops, op))
+                if (s->blind)
+                        scene_answer(s, op);
+                else if (!scene_is_taken(ops, op))
                         scene_apply(s, op);
         for (size_t i = 0; i < s->n_sends; i++) {
                 scene_hear(s, &s->sends[i]);

@@ -38,6 +38,9 @@ struct bench {
         const char *input; /* what fetch gives */
         bool refuse; /* ... nothing: it is refused */
         int64_t fetch_after_us;
+        enum data_kind parent_kind; /* of the last question for what parents left */
+        struct wplace parent_at;
+        unsigned n_parent_fetches;
 };
 
 static const struct env_base env = { .path = "/usr/bin:/bin", .home = "/", .user = "u", .worker = "w1" };
@@ -96,6 +99,16 @@ static int fetch(void *arg, const struct wjob *job, uint64_t input, uint64_t seq
         return b->input ? 0 : -1;
 }
 
+static void fetch_parent(void *arg, const struct wtask *task, enum data_kind kind, const struct wplace *at)
+{
+        struct bench *b = arg;
+
+        CU_ASSERT_PTR_EQUAL(task, &b->task);
+        b->parent_kind = kind;
+        b->parent_at = *at;
+        b->n_parent_fetches++;
+}
+
 static void on_signals(struct watch *watch, uint32_t events)
 {
         struct bench *b = (struct bench *)((char *)watch - offsetof(struct bench, signals));
@@ -108,9 +121,12 @@ static void on_signals(struct watch *watch, uint32_t events)
 
 static void bench_init(struct bench *b)
 {
-        const struct exec_host host = {
-                .arg = b, .ended = on_ended, .may_store = may_store, .store = store, .fetch = fetch
-        };
+        const struct exec_host host = { .arg = b,
+                                        .ended = on_ended,
+                                        .may_store = may_store,
+                                        .store = store,
+                                        .fetch = fetch,
+                                        .fetch_parent = fetch_parent };
         struct exec_config config = { .slots = 2, .env = &env };
         struct err err = { 0 };
 
@@ -146,7 +162,7 @@ static void bench_done(struct bench *b)
 {
         char *path = xstrdup(b->scratch->path);
 
-        exec_forget_job(&b->job);
+        exec_forget_job(b->exec, &b->job);
         exec_free(b->exec);
         scratch_free(b->scratch);
         CU_ASSERT_NOT_EQUAL(access(path, F_OK), 0); /* all of it is gone */
@@ -606,18 +622,18 @@ static void inputs_are_checked_copied_and_the_tasks_own(void)
         b.input = NULL; /* it is here: nothing is fetched again */
         run_sh(&b, "cat data.txt");
         CU_ASSERT_STRING_EQUAL(b.out.bytes, "hello\n");
-        exec_forget_job(&b.job);
+        exec_forget_job(b.exec, &b.job);
         b.input = "hellO\n";
         run_sh(&b, "cat data.txt");
         CU_ASSERT_EQUAL(b.end.reason, TASK_REASON_BAD_INPUT);
-        exec_forget_job(&b.job);
+        exec_forget_job(b.exec, &b.job);
         b.refuse = true;
         run_sh(&b, "cat data.txt");
         CU_ASSERT_EQUAL(b.end.reason, TASK_REASON_BAD_INPUT);
         b.refuse = false;
         inputs[0].name = "../evil";
         b.input = "hello\n";
-        exec_forget_job(&b.job);
+        exec_forget_job(b.exec, &b.job);
         run_sh(&b, ":");
         CU_ASSERT_EQUAL(b.end.reason, TASK_REASON_BAD_INPUT);
         bench_done(&b);
@@ -742,6 +758,98 @@ static void the_sweep_removes_what_a_dead_worker_left(void)
         bench_done(&b);
 }
 
+/* What parents left: an answer to the last question. */
+static void answer_parent(struct bench *b, const char *text, bool final, uint64_t next)
+{
+        struct msg msg = { .kind = MSG_parent_chunk, .body = text, .body_bytes = strlen(text) };
+
+        msg.u.parent_chunk.kind = b->parent_kind;
+        msg.u.parent_chunk.final = final;
+        msg.u.parent_chunk.has_next_index = !final;
+        msg.u.parent_chunk.next_index = next;
+        msg.u.parent_chunk.cut = final && b->parent_kind == DATA_KIND_OUTPUT;
+        exec_on_parent(b->exec, &b->task, &msg);
+}
+
+static void a_task_finds_what_its_parents_left(void)
+{
+        const char *args[] = { "sh", "-c", "cat $JOB_PARENT_RESULT; cat; echo $JOB_STDIN_CUT; ls -A" };
+        struct bench b;
+
+        bench_init(&b);
+        b.grant.parent_results = b.grant.has_parent_results = true;
+        b.box.spec.stdin_job = 4;
+        b.box.spec.has_stdin_job = true;
+        start(&b, args, 3);
+        CU_ASSERT_EQUAL(b.parent_kind, DATA_KIND_RESULT);
+        answer_parent(&b, "[1]", true, 0);
+        CU_ASSERT_EQUAL(b.parent_kind, DATA_KIND_OUTPUT);
+        CU_ASSERT_EQUAL(b.parent_at.index, 0);
+        answer_parent(&b, "one ", false, 7);
+        CU_ASSERT_EQUAL(b.parent_at.index, 7);
+        CU_ASSERT_EQUAL(b.n_parent_fetches, 3);
+        answer_parent(&b, "two\n", true, 0);
+        spin(&b, 20 * US_PER_S);
+        CU_ASSERT_TRUE_FATAL(b.over);
+        CU_ASSERT_NSTRING_EQUAL(b.out.bytes, "[1]one two\n1\n", b.out.n);
+        CU_ASSERT_PTR_NOT_NULL(strstr(b.err.bytes, "[jobmill: stdin lacks"));
+        run_args(&b, args, 3); /* the same attempt: it is still here */
+        CU_ASSERT_EQUAL(b.n_parent_fetches, 3);
+        CU_ASSERT_NSTRING_EQUAL(b.out.bytes, "[1]one two\n1\n", b.out.n);
+        b.lease.attempt = 2; /* they may have run again since */
+        start(&b, args, 3);
+        CU_ASSERT_EQUAL(b.n_parent_fetches, 4);
+        exec_on_parent(b.exec, &b.task, NULL);
+        spin(&b, 20 * US_PER_S);
+        CU_ASSERT_EQUAL(b.end.how, WEND_FAILED);
+        CU_ASSERT_EQUAL(b.end.reason, TASK_REASON_BAD_INPUT);
+        bench_done(&b);
+}
+
+static void what_no_parent_left_is_unset_and_what_is_too_large_cannot_be_opened(void)
+{
+        const char *args[] = {
+                "sh", "-c", "echo ${JOB_PARENT_RESULT+set} $JOB_PARENT_RESULT_ERROR; cat $JOB_PARENT_RESULT"
+        };
+        struct bench b;
+        struct msg msg = { .kind = MSG_parent_chunk };
+
+        bench_init(&b);
+        b.grant.parent_results = b.grant.has_parent_results = true;
+        start(&b, args, 3);
+        answer_parent(&b, "", true, 0);
+        spin(&b, 20 * US_PER_S);
+        CU_ASSERT_NSTRING_EQUAL(b.out.bytes, "\n", b.out.n);
+        b.lease.attempt = 2;
+        start(&b, args, 3);
+        msg.u.parent_chunk.kind = DATA_KIND_RESULT;
+        msg.u.parent_chunk.final = msg.u.parent_chunk.too_large = true;
+        exec_on_parent(b.exec, &b.task, &msg);
+        spin(&b, 20 * US_PER_S);
+        CU_ASSERT_NSTRING_EQUAL(b.out.bytes, "set too-large\n", b.out.n);
+        CU_ASSERT_EQUAL(b.end.code, 1);
+        bench_done(&b);
+}
+
+static void a_task_that_is_stopped_while_it_waits_leaves_the_question(void)
+{
+        const char *args[] = { "true" };
+        struct bench b;
+
+        bench_init(&b);
+        b.grant.parent_results = b.grant.has_parent_results = true;
+        start(&b, args, 1);
+        exec_stop(b.exec, &b.task, 0);
+        spin(&b, 20 * US_PER_S);
+        CU_ASSERT_EQUAL(b.end.how, WEND_FAILED);
+        start(&b, args, 1);
+        CU_ASSERT_EQUAL(b.n_parent_fetches, 2);
+        answer_parent(&b, "1", true, 0);
+        spin(&b, 20 * US_PER_S);
+        CU_ASSERT_EQUAL(b.end.how, WEND_EXITED);
+        bench_done(&b);
+}
+
 UNIT_MAIN("tasks as processes", TEST(exit_codes_and_signals_are_told_as_they_are),
           TEST(what_cannot_be_started_has_its_reason), TEST(a_task_sees_a_clean_place),
           TEST(folders_are_empty_each_time_whatever_was_left_in_them), TEST(deep_trees_are_removed),
@@ -759,4 +867,6 @@ UNIT_MAIN("tasks as processes", TEST(exit_codes_and_signals_are_told_as_they_are
           TEST(a_script_runs_from_outside_its_folder_with_or_without_its_first_line),
           TEST(out_files_are_regular_below_the_folder_and_no_others),
           TEST(a_second_worker_with_the_same_key_is_refused_the_folder),
-          TEST(the_sweep_removes_what_a_dead_worker_left))
+          TEST(the_sweep_removes_what_a_dead_worker_left), TEST(a_task_finds_what_its_parents_left),
+          TEST(what_no_parent_left_is_unset_and_what_is_too_large_cannot_be_opened),
+          TEST(a_task_that_is_stopped_while_it_waits_leaves_the_question))

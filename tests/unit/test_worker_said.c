@@ -200,6 +200,47 @@ static void an_input_that_cannot_be_had_fails_its_task_aloud(void)
         scene_end(&s);
 }
 
+static void what_parents_left_is_asked_for_until_it_can_be_had(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+        const struct wplace begin = { 0 }, onward = { 5, 1, 9 };
+        char json[240];
+        struct wtask *task;
+        struct msg *msg;
+
+        scene_grant(&s, 1, COMMAND, 1, 1, "");
+        task = started(&s, 0);
+        wcore_fetch_parent(s.core, task, DATA_KIND_RESULT, &begin);
+        msg = said(&s, MSG_fetch_parent);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
+        CU_ASSERT_FALSE(msg->u.fetch_parent.has_at_index);
+        snprintf(json, sizeof(json),
+                 "{\"v\":1,\"type\":\"TaskResponse\",\"op\":\"refused\",\"id\":1,\"re\":%llu,"
+                 "\"code\":\"RETRY_LATER\",\"text\":\"\"}",
+                 (unsigned long long)msg->id);
+        scene_hear(&s, json, NULL, 0);
+        CU_ASSERT_PTR_NULL(said(&s, MSG_fetch_parent));
+        pass(&s, 250 * MS);
+        msg = said(&s, MSG_fetch_parent);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
+        snprintf(json, sizeof(json),
+                 "{\"v\":1,\"type\":\"DataResponse\",\"op\":\"parent-chunk\",\"re\":%llu,\"job\":1,\"index\":"
+                 "1,"
+                 "\"kind\":\"result\",\"final\":true}",
+                 (unsigned long long)msg->id);
+        scene_hear(&s, json, NULL, 0);
+        CU_ASSERT_EQUAL_FATAL(count(&s, WEFFECT_PARENT), 1);
+        CU_ASSERT_PTR_EQUAL(nth(&s, WEFFECT_PARENT, 0)->u.input.task, task);
+        wcore_fetch_parent(s.core, task, DATA_KIND_OUTPUT, &onward);
+        msg = said(&s, MSG_fetch_parent);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
+        CU_ASSERT_EQUAL(msg->u.fetch_parent.at_seq, 9);
+        hear_refused(&s, msg->id);
+        CU_ASSERT_EQUAL_FATAL(count(&s, WEFFECT_PARENT), 1);
+        CU_ASSERT_PTR_NULL(nth(&s, WEFFECT_PARENT, 0)->u.input.msg);
+        scene_end(&s);
+}
+
 static void what_is_refused_is_named_no_more_and_so_runs_again(void)
 {
         struct worker_scene s = scene_begin(&two_slots);
@@ -266,5 +307,6 @@ UNIT_MAIN("worker said", TEST(ready_comes_first_and_nothing_before_resume),
           TEST(tasks_without_their_description_are_asked_for_again),
           TEST(stores_stop_at_the_credit_and_come_before_finished),
           TEST(a_stale_store_stops_its_task_silently), TEST(an_input_that_cannot_be_had_fails_its_task_aloud),
+          TEST(what_parents_left_is_asked_for_until_it_can_be_had),
           TEST(what_is_refused_is_named_no_more_and_so_runs_again), TEST(it_beats_at_the_coordinators_pace),
           TEST(once_all_is_said_no_deadline_lies_in_the_past))

@@ -32,7 +32,7 @@ void weffects_clear(struct weffects *effects)
         for (size_t i = 0; i < effects->n; i++) {
                 struct weffect *effect = effects->list + i;
 
-                if (effect->kind == WEFFECT_INPUT)
+                if (effect->kind == WEFFECT_INPUT || effect->kind == WEFFECT_PARENT)
                         msg_free(effect->u.input.msg);
                 else if (effect->kind == WEFFECT_JOB_GONE)
                         job_drop(effect->u.input.job);
@@ -512,11 +512,15 @@ void wcore_on_tick(struct wcore *core, int64_t now_us, struct weffects *out)
 static int64_t batches_deadline(const struct wcore *core)
 {
         const struct wbatch *batch;
+        const struct wfetch *fetch;
         int64_t at = core->open ? core->open_due_us : INT64_MAX;
 
         DL_FOREACH (core->closed, batch)
                 if (!batch->sent)
                         sooner(&at, batch->not_before_us);
+        DL_FOREACH (core->fetches, fetch)
+                if (!fetch->sent)
+                        sooner(&at, fetch->not_before_us);
         return at;
 }
 

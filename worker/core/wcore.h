@@ -47,6 +47,7 @@ enum weffect_kind {
         WEFFECT_CREDIT, /* output may be stored again */
         WEFFECT_INPUT, /* a chunk of an input has come: msg (input_chunk). Without msg: that lease is stale, or (refused) it
                           cannot be had */
+        WEFFECT_PARENT, /* what a task's parents left: msg (parent_chunk). Without msg: it cannot be had */
         WEFFECT_JOB_GONE, /* job: forget its files; the pointer dies after this effect */
         WEFFECT_LIVE, /* the coordinator knows us: first, or again */
         WEFFECT_NOTE, /* text: for the log */
@@ -66,6 +67,7 @@ struct weffect {
                 } group;
                 struct {
                         struct wjob *job;
+                        struct wtask *task; /* PARENT: whose */
                         struct msg *msg; /* owned by the effect */
                         bool refused;
                 } input;
@@ -123,6 +125,9 @@ int wcore_report(struct wcore *core, int64_t now_us, struct wtask *task, const s
                  struct err *err) MUST_CHECK;
 /* Ask for a chunk of a job's input; one at a time for each job. -1: the job holds no lease (any more). */
 int wcore_fetch(struct wcore *core, const struct wjob *job, uint64_t input, uint64_t seq);
+/* Ask for what the parents of a running task left; one question at a time for each task. */
+void wcore_fetch_parent(struct wcore *core, const struct wtask *task, enum data_kind kind,
+                        const struct wplace *at);
 
 /* First signal: take nothing new, give back what has not started, end when all is recorded. Again, or after the
  * drain timeout: stop what runs. */

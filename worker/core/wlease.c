@@ -308,6 +308,8 @@ struct job_spec_box *wlease_own_spec(const struct wlease *lease, uint64_t index)
                 merged.ok_codes = said->spec.ok_codes;
                 merged.n_ok_codes = said->spec.n_ok_codes;
         }
+        merged.stdin_index = said->spec.stdin_index;
+        merged.has_stdin_index = said->spec.has_stdin_index;
         merged.grace_ms = said->spec.grace_ms;
         merged.has_grace_ms = said->spec.has_grace_ms;
         return job_spec_dup(&merged);

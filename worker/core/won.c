@@ -209,12 +209,37 @@ static void on_stale(struct wcore *core, uint64_t re, struct weffects *out)
                 store_drop(core, store);
                 effect_add(out, WEFFECT_CREDIT);
         } else if (fetch) {
-                struct weffect *effect = effect_add(out, WEFFECT_INPUT);
-
-                effect->u.input.job = job_find(core, fetch->job);
+                if (!fetch->of_parents)
+                        effect_add(out, WEFFECT_INPUT)->u.input.job = job_find(core, fetch->job);
                 drop_lease(core, fetch->nonce, fetch->index, out);
                 fetch_drop(core, fetch);
         }
+}
+
+/* The answer to a question of one task, which may have ended meanwhile. */
+static void tell_task(struct wcore *core, struct wfetch *fetch, struct msg **take_msg, struct weffects *out)
+{
+        struct wtask *task;
+
+        DL_FOREACH (core->running, task) {
+                struct weffect *effect;
+
+                if (task->lease->nonce != fetch->nonce || task->index != fetch->index)
+                        continue;
+                effect = effect_add(out, WEFFECT_PARENT);
+                effect->u.input.task = task;
+                effect->u.input.msg = take_msg ? STEAL(*take_msg) : NULL;
+                break;
+        }
+        fetch_drop(core, fetch);
+}
+
+static void on_parent(struct wcore *core, struct msg **take_msg, struct weffects *out)
+{
+        struct wfetch *fetch = fetch_find(core, (*take_msg)->re);
+
+        if (fetch && fetch->of_parents && fetch->kind == (*take_msg)->u.parent_chunk.kind)
+                tell_task(core, fetch, take_msg, out);
 }
 
 static void on_recorded(struct wcore *core, uint64_t re, struct weffects *out)
@@ -241,7 +266,8 @@ static void on_input(struct wcore *core, struct msg **take_msg, struct weffects 
         struct msg_input_chunk *chunk = &(*take_msg)->u.input_chunk;
         struct weffect *effect;
 
-        if (!fetch || fetch->job != chunk->job || fetch->input != chunk->input || fetch->seq != chunk->seq)
+        if (!fetch || fetch->of_parents || fetch->job != chunk->job || fetch->input != chunk->input ||
+            fetch->seq != chunk->seq)
                 return;
         effect = effect_add(out, WEFFECT_INPUT);
         effect->u.input.job = job_find(core, fetch->job);
@@ -285,6 +311,10 @@ static void on_refused_for_good(struct wcore *core, int64_t now_us, uint64_t re,
         struct wfetch *fetch = fetch_find(core, re);
         bool known = batch_find(core, re) || store_find(core, re);
 
+        if (fetch && fetch->of_parents) {
+                tell_task(core, fetch, NULL, out);
+                return;
+        }
         if (fetch) {
                 struct weffect *effect = effect_add(out, WEFFECT_INPUT);
 
@@ -320,8 +350,10 @@ static void on_refused(struct wcore *core, int64_t now_us, uint64_t re,
                 }
                 if (store)
                         store->sent = false;
-                if (fetch)
+                if (fetch) {
                         fetch->sent = false;
+                        fetch->not_before_us = now_us + FETCH_AGAIN_US;
+                }
         } else {
                 core_note(out, true, "the coordinator refused a message: %s", refused->text);
                 on_refused_for_good(core, now_us, re, out);
@@ -357,6 +389,8 @@ void wcore_on_message(struct wcore *core, int64_t now_us, struct msg **take_msg,
                 on_resume(core, now_us, &msg->u.resume, out);
         else if (msg->kind == MSG_input_chunk)
                 on_input(core, take_msg, out);
+        else if (msg->kind == MSG_parent_chunk)
+                on_parent(core, take_msg, out);
         else if (msg->kind == MSG_kept)
                 on_kept(core, msg->re, out);
         else if (msg->kind == MSG_worker_refused)

@@ -381,8 +381,38 @@ static void build_store(const struct wstore *store, struct msg *msg)
                                            .has_final = store->final };
 }
 
+static void build_fetch_parent(const struct wfetch *fetch, struct msg *msg)
+{
+        bool onward = fetch->at.index > 0 || fetch->at.attempt > 0;
+
+        msg->kind = MSG_fetch_parent;
+        msg->id = fetch->id;
+        msg->u.fetch_parent = (struct msg_fetch_parent){ .job = fetch->job,
+                                                         .has_job = true,
+                                                         .nonce = fetch->nonce,
+                                                         .has_nonce = true,
+                                                         .index = fetch->index,
+                                                         .has_index = true,
+                                                         .kind = fetch->kind,
+                                                         .has_kind = true,
+                                                         .at_index = fetch->at.index,
+                                                         .has_at_index = onward,
+                                                         .at_attempt = fetch->at.attempt,
+                                                         .has_at_attempt = onward,
+                                                         .at_seq = fetch->at.seq,
+                                                         .has_at_seq = onward };
+        if (fetch->kind != DATA_KIND_OUTPUT || !fetch->has_stdin_index)
+                return;
+        msg->u.fetch_parent.stdin_index = fetch->stdin_index;
+        msg->u.fetch_parent.has_stdin_index = true;
+}
+
 static void build_fetch(const struct wfetch *fetch, struct msg *msg)
 {
+        if (fetch->of_parents) {
+                build_fetch_parent(fetch, msg);
+                return;
+        }
         msg->kind = MSG_fetch;
         msg->id = fetch->id;
         msg->u.fetch = (struct msg_fetch){ .job = fetch->job,
@@ -453,11 +483,11 @@ static bool pull_live(struct wcore *core, int64_t now_us, struct msg *msg)
                         build_store(store, msg);
                         return true;
                 }
-        DL_FOREACH (core->fetches, fetch)
-                if (!fetch->sent) {
-                        build_fetch(fetch, msg);
-                        return true;
-                }
+        fetch = fetch_next(core, now_us);
+        if (fetch) {
+                build_fetch(fetch, msg);
+                return true;
+        }
         if (report_pull(core, now_us, msg))
                 return true;
         batch = next_batch(core, now_us);
@@ -524,8 +554,8 @@ void wcore_sent(struct wcore *core, int64_t now_us, const struct msg *msg)
                 DL_SEARCH_SCALAR(core->stores, store, sent, false);
                 store->sent = true;
                 store->id = msg->id;
-        } else if (msg->kind == MSG_fetch) {
-                DL_SEARCH_SCALAR(core->fetches, fetch, sent, false);
+        } else if (msg->kind == MSG_fetch || msg->kind == MSG_fetch_parent) {
+                fetch = fetch_next(core, now_us);
                 fetch->sent = true;
                 fetch->id = msg->id;
         } else if (msg->kind == MSG_finished) {

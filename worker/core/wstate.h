@@ -21,6 +21,7 @@
 #define BATCH_CHUNKS_MAX 2048
 #define BATCH_HEADER_MAX (512 << 10) /* estimate; the frame's limit is 1 MiB */
 #define HELLO_AGAIN_US (5 * US_PER_S) /* an unanswered ready is said again */
+#define FETCH_AGAIN_US (200 * US_PER_MS) /* what cannot be had just now is asked for again */
 #define BACK_OFF_US (1 * US_PER_S)
 #define REFUSALS_MAX 3 /* of a worker that had been known: then it stops and ends */
 #define FORCED_EXIT_US (10 * US_PER_S) /* after a second signal, beyond the tasks' grace */
@@ -98,7 +99,13 @@ struct wstore { /* one `store` that is not known to be durable */
 struct wfetch {
         uint64_t id;
         bool sent;
+        int64_t not_before_us;
         uint64_t job, nonce, index, input, seq;
+        bool of_parents; /* what these left, not an input: kind, at, stdin_index */
+        enum data_kind kind;
+        struct wplace at;
+        bool has_stdin_index;
+        uint64_t stdin_index;
         struct wfetch *prev, *next;
 };
 
@@ -251,6 +258,7 @@ struct wstore *store_find(struct wcore *core, uint64_t id);
 void store_drop(struct wcore *core, struct wstore *store);
 void store_drop_task(struct wcore *core, uint64_t nonce, uint64_t index); /* those not sent yet */
 struct wfetch *fetch_find(struct wcore *core, uint64_t id);
+struct wfetch *fetch_next(struct wcore *core, int64_t now_us); /* that is to be sent; NULL: none */
 void fetch_drop(struct wcore *core, struct wfetch *fetch);
 
 #endif

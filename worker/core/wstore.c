@@ -87,6 +87,33 @@ int wcore_fetch(struct wcore *core, const struct wjob *job, uint64_t input, uint
         return 0;
 }
 
+void wcore_fetch_parent(struct wcore *core, const struct wtask *task, enum data_kind kind,
+                        const struct wplace *at)
+{
+        const struct rec_job_spec *spec = wtask_spec(task);
+        struct wfetch *fetch = xcalloc(1, sizeof(*fetch));
+
+        fetch->job = task->lease->job->id;
+        fetch->nonce = task->lease->nonce;
+        fetch->index = task->index;
+        fetch->of_parents = true;
+        fetch->kind = kind;
+        fetch->at = *at;
+        fetch->has_stdin_index = task->own && spec->has_stdin_index;
+        fetch->stdin_index = spec->stdin_index;
+        DL_APPEND(core->fetches, fetch);
+}
+
+struct wfetch *fetch_next(struct wcore *core, int64_t now_us)
+{
+        struct wfetch *fetch;
+
+        DL_FOREACH (core->fetches, fetch)
+                if (!fetch->sent && fetch->not_before_us <= now_us)
+                        return fetch;
+        return NULL;
+}
+
 struct wfetch *fetch_find(struct wcore *core, uint64_t id)
 {
         struct wfetch *fetch;

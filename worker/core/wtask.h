@@ -99,6 +99,9 @@ struct wchunk {
         const void *bytes;
         size_t n_bytes;
 };
+struct wplace { /* in the output of parents; attempt 0: as it comes */
+        uint64_t index, attempt, seq;
+};
 struct wfile { /* recorded by WSTORE chunks before */
         uint32_t file;
         const char *name;

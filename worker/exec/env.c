@@ -236,6 +236,12 @@ void env_build(const struct env_base *base, const struct wtask *task, const stru
         add_number(env, "JOB_ATTEMPT", task->lease->attempt);
         add_text(env, "JOB_DIR", about->dir);
         add_text(env, "JOB_RESULT", about->result);
+        if (about->parents)
+                add_text(env, "JOB_PARENT_RESULT", about->parents);
+        if (about->parents_too_large)
+                add_text(env, "JOB_PARENT_RESULT_ERROR", "too-large");
+        if (about->stdin_cut)
+                add_number(env, "JOB_STDIN_CUT", about->stdin_cut);
         if (about->end_s)
                 add_number(env, "JOB_END_TIME", (uint64_t)about->end_s);
         add_number(env, "JOB_CPUS", task->cpus);

@@ -26,6 +26,9 @@ struct env_base { /* of the worker, for all its tasks */
 struct env_task {
         const char *dir, *result;
         const char *socket; /* NULL: there is none */
+        const char *parents; /* file with the parents' results; NULL: they left none */
+        bool parents_too_large; /* ... which does not exist for that */
+        uint64_t stdin_cut; /* tasks part of whose output is missing from stdin */
         int64_t end_s; /* Unix seconds; 0: no limit */
 };
 void env_build(const struct env_base *base, const struct wtask *task, const struct env_task *about,

@@ -266,6 +266,7 @@ void exec_free(struct exec *exec)
                 run_free(run);
         }
         loop_timer_clear(exec->loop, &exec->oom_timer);
+        parents_free_all(exec);
         inputs_free_all(exec);
         reporter_free(exec->reporter);
         memlimits_free(exec->memlimits);

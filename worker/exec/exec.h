@@ -15,6 +15,8 @@ struct exec_host { /* the core, through the app */
         bool (*may_store)(void *arg);
         void (*store)(void *arg, const struct wtask *task, const struct wchunk *chunk, uint32_t file);
         int (*fetch)(void *arg, const struct wjob *job, uint64_t input, uint64_t seq);
+        void (*fetch_parent)(void *arg, const struct wtask *task, enum data_kind kind,
+                             const struct wplace *at);
         int (*report)(void *arg, struct wtask *task, const struct wnews *news, struct err *err);
 };
 
@@ -39,7 +41,8 @@ void exec_signal(struct exec *exec, struct wtask *task, int signal);
 void exec_on_child(struct exec *exec); /* SIGCHLD has come */
 void exec_on_credit(struct exec *exec);
 void exec_on_input(struct wjob *job, const struct msg *msg, bool refused); /* WEFFECT_INPUT */
-void exec_forget_job(struct wjob *job);
+void exec_on_parent(struct exec *exec, struct wtask *task, const struct msg *msg); /* WEFFECT_PARENT */
+void exec_forget_job(struct exec *exec, struct wjob *job);
 void exec_settle(struct exec *exec); /* end what failed while starting */
 bool exec_has_unsettled(const struct exec *exec);
 const char *exec_no_socket(const struct exec *exec); /* why tasks have no JOB_SOCKET; NULL: they have */

@@ -134,8 +134,9 @@ static void inputs_free(struct inputs *inputs)
         free(inputs);
 }
 
-void exec_forget_job(struct wjob *job)
+void exec_forget_job(struct exec *exec, struct wjob *job)
 {
+        parents_forget_job(exec, job);
         if (job->files)
                 inputs_free(job->files);
         job->files = NULL;
@@ -172,7 +173,7 @@ static void wake_runs(struct inputs *inputs, const struct wjob *job)
 
         DL_FOREACH_SAFE (inputs->exec->runs, run, next) {
                 if (run->phase != RUN_INPUTS || run->unsettled || run->pid || run->timer.place ||
-                    run->task->lease->job != job)
+                    run->task->lease->job != job || parents_are_missing(run))
                         continue;
                 if (inputs->failed != TASK_REASON_NONE)
                         run_fail(run, inputs->failed);
@@ -324,7 +325,7 @@ int inputs_want(struct exec *exec, struct run *run, enum task_reason *ret_reason
         return -1;
 }
 
-static bool write_all(int fd, const char *bytes, size_t n)
+bool inputs_write(int fd, const char *bytes, size_t n)
 {
         while (n) {
                 ssize_t done = write(fd, bytes, n);
@@ -358,7 +359,7 @@ static enum task_reason take_chunk(struct inputs *inputs, const struct wjob *job
 
         if (!msg->body_bytes || msg->body_bytes > bytes - inputs->n_bytes)
                 return TASK_REASON_BAD_INPUT; /* ends before its announced size, or goes on behind it */
-        if (!write_all(inputs->fd, msg->body, msg->body_bytes))
+        if (!inputs_write(inputs->fd, msg->body, msg->body_bytes))
                 return reason_of_errno(errno);
         digest_add(inputs->digest, msg->body, msg->body_bytes);
         inputs->n_bytes += msg->body_bytes;

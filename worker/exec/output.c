@@ -265,6 +265,11 @@ static void end_streams(struct output *output)
         }
 }
 
+void output_say(struct output *output, const char *text, size_t n)
+{
+        add_whole(output, STREAM_STDERR, text, n);
+}
+
 bool output_finish(struct output *output, size_t inline_max)
 {
         size_t at = 0;

@@ -64,6 +64,7 @@ void output_drain(struct output *output);
 void output_close(struct output *output);
 /* There is credit again. */
 void output_on_credit(struct output *output);
+void output_say(struct output *output, const char *text, size_t n); /* on its stderr, of our own */
 /* After output_close: the last pieces. False while more than inline_max is here and there is no credit: call again
  * after output_on_credit. Else output->chunks are to ride in `finished`. */
 bool output_finish(struct output *output, size_t inline_max);

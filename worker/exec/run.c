@@ -26,11 +26,13 @@
 static void on_timer(struct timer *timer);
 static void unlimit_memory(struct run *run);
 
-/* Begin when everything is here that has to be fetched. */
-static void want_inputs(struct run *run)
+/* Secrets are kept for a moment only, so they come last. */
+void run_want(struct run *run)
 {
         enum task_reason reason;
 
+        if (parents_want(run))
+                return;
         if (!inputs_needed(run->task->lease->job)) {
                 run_begin(run);
                 return;
@@ -56,7 +58,7 @@ void run_new(struct exec *exec, struct wtask *task)
         run->timer.due = on_timer;
         task->run = run;
         DL_APPEND(exec->runs, run);
-        want_inputs(run);
+        run_want(run);
 }
 
 void run_free(struct run *run)
@@ -76,6 +78,8 @@ void run_free(struct run *run)
         unlimit_memory(run);
         if (run->group)
                 group_give(exec->groups, run->group);
+        parents_leave(run);
+        parents_remove(run);
         if (run->has_place)
                 scratch_give(exec->scratch, &run->place, run->left_result);
         DL_DELETE(exec->runs, run);
@@ -202,15 +206,18 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
         const struct rec_job_spec *spec = wtask_spec(run->task);
         const char *script = inputs_script(run->task->lease->job);
         enum spawn_step step = SPAWN_STARTED;
-        int error = 0, in_fd = inputs_stdin(run);
+        bool from_parents = parents_give_stdin(run);
+        int error = 0, in_fd = from_parents ? -1 : inputs_stdin(run);
         struct env_task about = { .dir = run->dir,
                                   .result = run->result_path,
-                                  .socket = exec->reporter ? reporter_path(exec->reporter) : NULL };
+                                  .socket = exec->reporter ? reporter_path(exec->reporter) : NULL,
+                                  .parents = run->parents_path,
+                                  .parents_too_large = parents_too_large(run),
+                                  .stdin_cut = parents_cut(run) };
         struct spawn spawn = {
                 .file = script,
                 .path = env_path(exec->env, spec),
                 .dir = spec->n_cwd ? spec->cwd : run->dir,
-                .in_fd = in_fd >= 0 ? in_fd : exec->null_fd,
                 .out_fd = out_fd,
                 .err_fd = err_fd,
                 .user = exec->user,
@@ -218,8 +225,9 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
                 .sh = script ? "/bin/sh" : NULL,
         };
 
-        if (spec->has_stdin_input && in_fd < 0)
+        if (from_parents ? !parents_stdin(run, &in_fd) : spec->has_stdin_input && in_fd < 0)
                 return TASK_REASON_BAD_INPUT;
+        spawn.in_fd = in_fd >= 0 ? in_fd : exec->null_fd;
         if (spec->has_time_ms)
                 about.end_s = (clock_wall_us() + (int64_t)spec->time_ms * US_PER_MS) / US_PER_S;
         env_build(exec->env, run->task, &about, &exec->words_env);
@@ -253,6 +261,19 @@ static void close_pipe(int fds[2])
                         close(fds[i]);
 }
 
+/* What it reads is not all that was written. */
+static void say_cut(struct run *run)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+        uint64_t n = parents_cut(run);
+
+        if (n == 0)
+                return;
+        buf_addf(&text, "[jobmill: stdin lacks what was not kept of the output of %llu task%s]\n",
+                 (unsigned long long)n, n == 1 ? "" : "s");
+        output_say(&run->output, text.bytes, text.n);
+}
+
 static void try_start(struct run *run)
 {
         const struct rec_job_spec *spec = wtask_spec(run->task);
@@ -269,6 +290,7 @@ static void try_start(struct run *run)
                             spec->has_out_max ? spec->out_max : OUT_MAX_DEFAULT);
                 run->has_output = true;
                 run->phase = RUN_RUNNING;
+                say_cut(run);
                 return;
         }
         close_pipe(out);
@@ -286,6 +308,8 @@ void run_begin(struct run *run)
 
         if (reason == TASK_REASON_NONE && !again && inputs_needed(run->task->lease->job))
                 reason = inputs_place(run);
+        if (reason == TASK_REASON_NONE && !again)
+                reason = parents_place(run);
         if (reason == TASK_REASON_NONE)
                 try_start(run);
         else
@@ -408,7 +432,7 @@ static void on_timer(struct timer *timer)
         switch (run->phase) {
         case RUN_INPUTS:
                 if (!run->unsettled)
-                        want_inputs(run); /* secrets are not kept meanwhile */
+                        run_want(run); /* secrets are not kept meanwhile */
                 break;
         case RUN_RUNNING:
                 signal_tree(run, SIGKILL);

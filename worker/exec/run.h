@@ -4,7 +4,7 @@
  *   INPUTS --> RUNNING --> LINGER --> CLOSING --> over (freed)
  *     \______________________________/^
  *
- * INPUTS   waits for files of its job; no process yet (jobs without inputs pass at once)
+ * INPUTS   waits for files of its job, and for what its parents left; no process yet (jobs without inputs pass at once)
  * RUNNING  the leader lives
  * LINGER   the leader is gone and waited for, somebody still holds its pipes: a short while for what they write
  * CLOSING  nothing of it lives; output and files wait for credit */
@@ -24,6 +24,7 @@
 enum run_phase { RUN_INPUTS, RUN_RUNNING, RUN_LINGER, RUN_CLOSING };
 
 struct collect;
+struct heap;
 struct run {
         struct exec *exec;
         struct wtask *task;
@@ -39,6 +40,9 @@ struct run {
         bool has_place, left_result, has_output, stopping;
         struct timer timer; /* INPUTS: try again; RUNNING: KILL after grace; LINGER: the end of patience */
         struct output output;
+        struct heap *heap; /* what its parents left; NULL: nothing that it would see */
+        char *parents_path; /* JOB_PARENT_RESULT; NULL: none */
+        bool has_parents; /* that file is there */
         struct collect *collect; /* CLOSING: files of --out; NULL: none or done */
         struct wend end;
         struct buf result;
@@ -65,6 +69,7 @@ struct exec {
         struct run *runs;
         struct run *by_pid;
         struct inputs *inputs; /* of every job that has some */
+        struct heap *heaps; /* what parents left, where it is the same for all tasks of a job */
         struct cache *cache;
         struct run *waiting; /* for credit, first come first served */
         size_t n_unsettled;
@@ -77,6 +82,7 @@ struct exec {
 
 void run_new(struct exec *exec, struct wtask *task);
 void run_free(struct run *run);
+void run_want(struct run *run); /* begin when everything is here that has to be fetched */
 void run_begin(struct run *run); /* inputs are there: make the folder, start the process */
 void run_fail(struct run *run, enum task_reason reason); /* before there is a process; ended by exec_settle */
 void run_on_exit(struct run *run); /* its leader is a zombie */
@@ -101,6 +107,22 @@ const char *inputs_script(const struct wjob *job); /* path of the job's script, 
 enum task_reason inputs_place(struct run *run); /* into the task's folder */
 int inputs_stdin(const struct run *run); /* opened for it, the caller's; -1: it has none, or errno */
 void inputs_add_secrets(const struct run *run, struct words *env); /* only while inputs_want says 0 */
+
+bool inputs_write(int fd, const char *bytes, size_t n); /* all of it; errno */
+
+/* parents.c */
+bool parents_want(struct run *run); /* true: it waits, run_want or run_fail follows */
+bool parents_are_missing(const struct run *run);
+void parents_leave(struct run *run);
+void parents_forget_job(struct exec *exec, const struct wjob *job);
+void parents_free_all(struct exec *exec);
+enum task_reason parents_place(struct run *run); /* makes JOB_PARENT_RESULT, beside the task's folder */
+void parents_remove(struct run *run);
+bool parents_too_large(const struct run *run);
+bool parents_give_stdin(const struct run *run);
+/* Opened for it, the caller's; -1: there is nothing in it. False: errno. */
+bool parents_stdin(const struct run *run, int *ret_fd);
+uint64_t parents_cut(const struct run *run); /* parents part of whose output was not kept */
 
 /* collect.c */
 struct collect *collect_new(struct run *run); /* NULL: nothing to collect */
