@@ -61,6 +61,9 @@ int submit_build(struct submit *submit, struct err *err) MUST_CHECK;
 void submit_done(struct submit *submit);
 
 /* Parts of submit_build. */
+/* The job depends on that one, too. */
+int submit_add_after(struct submit *submit, enum after_when when, uint64_t job, struct err *err) MUST_CHECK;
+int submit_stdin_from(struct submit *submit, struct err *err) MUST_CHECK; /* part of submit_options */
 int submit_options(struct submit *submit, struct err *err) MUST_CHECK; /* submit_options.c */
 int submit_failure(struct submit *submit, struct err *err) MUST_CHECK; /* submit_failure.c */
 opt_parse_fn submit_parse_retry_on, submit_parse_backoff, submit_parse_max_fails, submit_parse_warn,

@@ -19,6 +19,7 @@ struct node {
         char *name;
         uint32_t no; /* from 0 */
         size_t token;
+        uint32_t stdin_from; /* number of the parent, from 1; 0: none */
 };
 struct edge {
         uint32_t parent;
@@ -41,7 +42,7 @@ struct graph {
 
 static const char *const default_keys[] = { "command", NULL };
 static const char *const top_keys[] = { "name", "defaults", "tasks", NULL };
-static const char *const task_keys[] = { "name", "after", "command", NULL };
+static const char *const task_keys[] = { "name", "after", "stdin_from", "command", NULL };
 /* What each task may say for itself, by its own description or by its shape; everything else is the job's. */
 static const char *const own_options[] = { "type",  "env",     "cwd",      "time",     "grace",
                                            "cpus",  "mem",     "gpus",     "res",      "require",
@@ -260,14 +261,34 @@ static int read_after(struct graph *graph, const struct node *node, size_t at, s
         return 0;
 }
 
+/* A parent whose output it reads; it is one also where `after` does not say so. */
+static int read_stdin_from(struct graph *graph, struct node *node, size_t at, size_t first, struct err *err)
+{
+        const struct json_token *token = &graph->tokens.list[at];
+        CLEANUP_WITH(xfree) char *text = token->kind == JSON_KIND_STRING ? text_of(graph, at) : NULL;
+        const struct node *parent = text ? find_node(graph, text) : NULL;
+
+        if (!parent)
+                return err_set(err, ERR_BAD_DATA,
+                               "tasks[%u] (%.80s): stdin_from: there is no task \"%.80s\"; example: \"sort\"",
+                               node->no, node->name, text ? text : "");
+        node->stdin_from = parent->no + 1;
+        for (size_t i = first; i < graph->n_edges; i++)
+                if (graph->edges[i].parent == parent->no)
+                        return 0;
+        return add_edge(graph, node, text, err);
+}
+
 static int read_edges(struct graph *graph, struct err *err)
 {
         graph->first = xcalloc(graph->n + 1, sizeof(*graph->first));
         for (size_t k = 0; k < graph->n; k++) {
                 struct json_object task = object_at(graph, graph->nodes[k].token, "", task_keys);
                 size_t after = json_object_find(&task, "after");
+                size_t from = json_object_find(&task, "stdin_from");
 
-                if (after && read_after(graph, &graph->nodes[k], after, err) < 0)
+                if ((after && read_after(graph, &graph->nodes[k], after, err) < 0) ||
+                    (from && read_stdin_from(graph, &graph->nodes[k], from, graph->first[k], err) < 0))
                         return -1;
                 graph->first[k + 1] = graph->n_edges;
         }
@@ -380,7 +401,7 @@ static int add_line(const struct graph *graph, struct opts *opts, struct err *er
         return 0;
 }
 
-static void encode_own(const struct submit *one, struct buf *json)
+static void encode_own(const struct submit *one, uint32_t stdin_from, struct buf *json)
 {
         const struct rec_job_spec *spec = &one->spec;
         const struct rec_job_spec own = {
@@ -398,6 +419,8 @@ static void encode_own(const struct submit *one, struct buf *json)
                 .has_time_ms = spec->has_time_ms,
                 .grace_ms = spec->grace_ms,
                 .has_grace_ms = spec->has_grace_ms,
+                .stdin_index = stdin_from,
+                .has_stdin_index = stdin_from > 0,
         };
 
         buf_add_char(json, 1);
@@ -428,10 +451,12 @@ static int describe(struct graph *graph, const struct node *node, const char *pa
                              : 0;
         if (rc == 0 && node->no == 0)
                 graph->submit->spec.type = one.spec.type;
+        if (rc == 0 && node->stdin_from > 0 && opts_has(graph->submit->opts, "stdin"))
+                rc = err_set(err, ERR_BAD_DATA, "%s: stdin_from: --stdin says something else", path);
         if (rc == 0 && one.spec.type != graph->submit->spec.type)
                 rc = err_set(err, ERR_BAD_DATA, "%s: type: all tasks of a graph have the same", path);
         if (rc == 0)
-                encode_own(&one, json);
+                encode_own(&one, node->stdin_from, json);
         if (rc == 0 && submit_add_shape(graph->submit, node->no + UINT64_C(1), &one.spec, err) < 0)
                 rc = err_wrap(err, "%s", path);
         submit_done(&one);

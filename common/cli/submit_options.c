@@ -208,6 +208,16 @@ static int ok_codes_of_spec(struct submit *submit, struct err *err)
 }
 
 /* --- --after --------------------------------------------------------------------------------------------------- */
+int submit_add_after(struct submit *submit, enum after_when when, uint64_t job, struct err *err)
+{
+        if (submit->n_after == AFTER_MAX)
+                return err_set(err, ERR_USAGE, "more than %d jobs", AFTER_MAX);
+        GROW(submit->after, submit->cap_after, submit->n_after + 1);
+        submit->after[submit->n_after++] =
+                (struct rec_after){ .when = when, .has_when = true, .job = job, .has_job = true };
+        return 0;
+}
+
 static int add_after(struct submit *submit, enum after_when when, const char *word, struct err *err)
 {
         CLEANUP_SELECTORS struct selectors selectors = { 0 };
@@ -219,14 +229,9 @@ static int add_after(struct submit *submit, enum after_when when, const char *wo
                 return err_set(err, ERR_USAGE, "'%.80s' names tasks; a dependency is on a whole job", word);
         if (targets_resolve(submit->cli, &selectors, &targets, err) < 0)
                 return -1;
-        for (size_t i = 0; i < targets.n; i++) {
-                if (submit->n_after == AFTER_MAX)
-                        return err_set(err, ERR_USAGE, "more than %d jobs", AFTER_MAX);
-                GROW(submit->after, submit->cap_after, submit->n_after + 1);
-                submit->after[submit->n_after++] = (struct rec_after){
-                        .when = when, .has_when = true, .job = targets.list[i].job, .has_job = true
-                };
-        }
+        for (size_t i = 0; i < targets.n; i++)
+                if (submit_add_after(submit, when, targets.list[i].job, err) < 0)
+                        return -1;
         return 0;
 }
 
@@ -344,6 +349,8 @@ static int after_of_spec(struct submit *submit, struct err *err)
         while ((value = opts_next(submit->opts, "after", &at)))
                 if (parse_after(submit, value->text, err) < 0)
                         return -1;
+        if (submit_stdin_from(submit, err) < 0)
+                return -1;
         submit->spec.after = submit->after;
         submit->spec.n_after = submit->n_after;
         return 0;

@@ -335,6 +335,13 @@ static const struct opt options[] = {
           .parse = opt_word,
           .arg = "FILE",
           .help = "its content is every task's standard input (- is stdin)" },
+        { .name = "stdin-from",
+          .parse = opt_word,
+          .arg = "[each:]ID[.N]",
+          .example = "36",
+          .help = "every task reads what that job (or its task N) wrote to its stdout, in the order of its "
+                  "tasks; "
+                  "each: what its task of the same index wrote. Implies --after ok:ID" },
         { .name = "secret",
           .parse = opt_word,
           .arg = "NAME",
