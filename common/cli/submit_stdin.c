@@ -62,5 +62,5 @@ int submit_stdin_from(struct submit *submit, struct err *err)
         submit->spec.has_stdin_job = true;
         if (waits_for(submit, submit->spec.stdin_job))
                 return 0;
-        return submit_add_after(submit, AFTER_WHEN_OK, submit->spec.stdin_job, err);
+        return submit_add_after(submit, each ? AFTER_WHEN_EACH : AFTER_WHEN_OK, submit->spec.stdin_job, err);
 }

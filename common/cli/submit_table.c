@@ -341,7 +341,7 @@ static const struct opt options[] = {
           .example = "36",
           .help = "every task reads what that job (or its task N) wrote to its stdout, in the order of its "
                   "tasks; "
-                  "each: what its task of the same index wrote. Implies --after ok:ID" },
+                  "each: what its task of the same index wrote. Implies --after ok:ID, or each:ID" },
         { .name = "secret",
           .parse = opt_word,
           .arg = "NAME",

@@ -121,8 +121,14 @@ static bool add_results(struct read_request *read, const struct job *job, uint32
                 add_graph(read, job, at);
                 return true;
         }
-        for (size_t i = 0; i < spec->n_after; i++)
-                add(read, spec->after[i].job, 0, UINT32_MAX);
+        for (size_t i = 0; i < spec->n_after; i++) {
+                uint64_t index = read->msg->u.fetch_parent.index;
+
+                if (spec->after[i].when == AFTER_WHEN_EACH)
+                        add(read, spec->after[i].job, index, index);
+                else
+                        add(read, spec->after[i].job, 0, UINT32_MAX);
+        }
         return read->n_parents > 0;
 }
 

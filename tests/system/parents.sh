@@ -20,6 +20,9 @@ equal "of several jobs" "$(said "$(jobsubmit --dependency "afterok:$a,afterany:$
 each=$(jobsubmit -a 1-3 --after "$a" -- sh -c 'cat $JOB_PARENT_RESULT; ls -A')
 done_ "$each"
 equal "the folder of a task is empty all the same" "$(jobctl logs "$each.[1-3]")" $'{"x": 1}{"x": 1}{"x": 1}'
+each=$(jobsubmit -a 2-5 --after "each:$array" --on-dep-fail run -- sh -c 'cat ${JOB_PARENT_RESULT-/dev/null}')
+done_ "$each"
+equal "element by element: of the same index alone" "$(jobctl logs "$each.2")/$(jobctl logs "$each.3")/$(jobctl logs "$each.4")/$(jobctl logs "$each.5")" 2//4/
 big=$(jobsubmit -a 1-3 -- sh -c 'printf "\"%0400000d\"" 1 >$JOB_RESULT')
 large=$(jobsubmit --after "$big" -- sh -c 'echo $JOB_PARENT_RESULT_ERROR; cat "$JOB_PARENT_RESULT"')
 done_ "$large"
@@ -35,6 +38,7 @@ equal "of one task" "$(said "$(jobsubmit --stdin-from "$array.3" -- cat)")" out3
 tasks=$(jobsubmit -a 2-4 --stdin-from "each:$array" -- sed 's/^/>/')
 done_ "$tasks"
 equal "of the task with the same index" "$(jobctl logs "$tasks.2" && jobctl logs "$tasks.4")" $'>out2\n>out4'
+equal "which waits for that alone" "$(jobsubmit --dry-run -a 2-4 --stdin-from "each:$array" cat | sed -n 's/^after *//p')" "[{\"when\":\"each\",\"job\":$array}]"
 words=$(jobsubmit --stdin-from "$array" grep {} ::: out2 out4)
 done_ "$words"
 equal "beside values" "$(jobctl logs "$words.2")" out4

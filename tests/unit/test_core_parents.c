@@ -157,6 +157,37 @@ static uint64_t follow(struct scene *s, uint32_t who, uint64_t on, uint64_t stdi
         return scene_submit(s, who, &spec);
 }
 
+static void an_element_reads_the_one_of_its_index(void)
+{
+        struct scene *s = scene_new();
+        uint64_t first = scene_array(s, ALICE, 2), job;
+        struct rec_after after = { .when = AFTER_WHEN_EACH, .has_when = true, .job = first, .has_job = true };
+        struct rec_array_part part = { .lo = 1, .hi = 2, .has_lo = true, .has_hi = true };
+        struct rec_job_spec spec = scene_spec();
+        struct scene_grant grant;
+
+        spec.type = TASK_TYPE_COMMAND;
+        spec.args = (const char *[]){ "cat" };
+        spec.n_args = 1;
+        spec.array = &part;
+        spec.n_array = 1;
+        spec.after = &after;
+        spec.n_after = 1;
+        job = scene_submit(s, ALICE, &spec);
+        CU_ASSERT_NOT_EQUAL_FATAL(job, 0);
+        CU_ASSERT_FATAL(s->n_loads > 0);
+        scene_read(s, first, true, s->load_chunk[s->n_loads - 1]);
+        scene_ready(s, 0, 8, 8);
+        grant = grant_of(s, first, 2);
+        end(s, &grant, "2");
+        grant = grant_of(s, job, 2);
+        CU_ASSERT_TRUE(grant.parent_results);
+        CU_ASSERT_EQUAL(fetch(s, &grant, DATA_KIND_RESULT, 0), MSG_NO_KIND);
+        CU_ASSERT(s->n_parents == 1 && s->parents[0].job == first && s->parents[0].lo == 2 &&
+                  s->parents[0].hi == 2);
+        scene_free(s);
+}
+
 static void a_job_reads_what_it_waits_for_and_may_open(void)
 {
         struct scene *s = scene_new();
@@ -183,5 +214,5 @@ static void a_job_reads_what_it_waits_for_and_may_open(void)
 }
 
 UNIT_MAIN("core_parents", TEST(a_task_of_a_graph_reads_its_own_parents_alone),
-          TEST(nobody_reads_for_a_lease_that_he_does_not_hold),
+          TEST(nobody_reads_for_a_lease_that_he_does_not_hold), TEST(an_element_reads_the_one_of_its_index),
           TEST(a_job_reads_what_it_waits_for_and_may_open))

@@ -94,14 +94,24 @@ static struct heap *heap_new(struct exec *exec, const struct wtask *task, struct
         return heap;
 }
 
+/* Tasks of the job wait for different ones. */
+static bool has_own_parents(const struct wtask *task)
+{
+        const struct rec_job_spec *spec = &task->lease->job->box->spec;
+
+        for (size_t i = 0; i < spec->n_after; i++)
+                if (spec->after[i].when == AFTER_WHEN_EACH)
+                        return true;
+        return task->own || spec->has_edges || spec->stdin_each;
+}
+
 /* The heap of a job is what its newest attempt saw. */
 static struct heap *heap_of(struct run *run)
 {
         struct wjob *job = run->task->lease->job;
-        const struct rec_job_spec *spec = &job->box->spec;
         struct heap *heap;
 
-        if (run->task->own || spec->has_edges || spec->stdin_each)
+        if (has_own_parents(run->task))
                 return heap_new(run->exec, run->task, NULL);
         DL_FOREACH (run->exec->heaps, heap)
                 if (heap->job == job)
