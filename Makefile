@@ -70,13 +70,13 @@ CONTRACT_BINS := $(patsubst tests/%.c,$(B)/tests/%,$(CONTRACT_SRC))
 BENCH_BINS := $(patsubst tests/%.c,$(B)/tests/%,$(BENCH_SRC))
 SIM_BIN := $(if $(SIM_SRC),$(B)/tests/sim/sim)
 
-.PHONY: all demo check lint bench fuzz install uninstall install-udf clean help setup unit sim contract system stats tests-build check-build
+.PHONY: all demo check lint bench profile fuzz install uninstall install-udf clean help setup unit sim contract system stats tests-build check-build
 all: $(BIN_FILES) $(UDF)
 
 help:
 	@sed -n 's/^#   //p' Makefile
 	@echo 'lint        format, static analysis, layers    unit sim contract system   one kind of test'
-	@echo 'bench       every figure the README quotes     fuzz       the fuzz targets, FUZZ_SECONDS each'
+	@echo 'bench       every figure the README quotes     profile    where the processor time of a task goes'
 	@echo 'install-udf the SQL functions, into a server   stats      sizes of functions and files'
 
 # --- set-up: the packages this needs; root installs them, others are told the one line ------------------------
@@ -183,6 +183,8 @@ stats:
 	@bash tests/lint/stats.sh
 bench: all $(BENCH_BINS)
 	@bash tests/bench/run.sh
+profile: all $(BENCH_BINS)
+	@bash tests/bench/profile.sh
 fuzz: $(SETUP)
 	@bash tests/fuzz/run.sh $${FUZZ_SECONDS:-60}
 demo: all

@@ -310,6 +310,7 @@ static void *run_thread(void *arg)
                                     .sealer = sealer_new(reader->keyring) };
         struct task *task;
 
+        pthread_setname_np(pthread_self(), "reader");
         mysql_thread_init();
         while ((task = take(reader))) {
                 if (task->read)

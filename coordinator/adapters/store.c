@@ -160,6 +160,7 @@ static void *run_thread(void *arg)
         struct store *store = arg;
         struct store_batch *batch;
 
+        pthread_setname_np(pthread_self(), "store"); /* as top -H and make profile show it */
         mysql_thread_init();
         while ((batch = take(store))) {
                 batch->failed = !store_run(store, batch);

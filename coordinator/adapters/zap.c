@@ -152,6 +152,7 @@ static void run(zsock_t *pipe, void *arg)
         struct zap *zap = arg;
         zpoller_t *poller = zpoller_new(pipe, zap->handler, NULL);
 
+        pthread_setname_np(pthread_self(), "zap");
         zsock_signal(pipe, 0);
         for (;;) {
                 void *which = zpoller_wait(poller, -1);

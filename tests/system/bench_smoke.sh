@@ -14,6 +14,9 @@ equal "a batch of no size: exit code" "$status" 64
 run env BENCH="latency nonsense" bash "$ROOT/tests/bench/run.sh"
 equal "a section that there is not: exit code" "$status" 64
 matches "it is named, with those that there are" "$err" "no section 'nonsense'.* latency "
+run env PROFILE="lone nonsense" bash "$ROOT/tests/bench/profile.sh"
+equal "a workload that there is not: exit code" "$status" 64
+matches "it is named, with those that there are" "$err" "no workload 'nonsense'.* lone "
 
 cat >"$T/rows.json" <<'END'
 {"machine":"one","rows":[
