@@ -596,7 +596,7 @@ static void release_held(struct sim *sim, struct sim_client *client)
                 const struct sim_job *job = sim_store_job(&sim->store, one->job);
                 struct msg msg = { .kind = MSG_release };
 
-                if (one->job == 0 || !(one->held || (job && job->n_status[TASK_STATUS_HELD] > 0)))
+                if (one->job == 0 || !(one->held || (job && job->row.state.held > 0)))
                         continue;
                 one->held = false;
                 msg.u.release = (struct msg_release){ .job = one->job, .has_job = true };
