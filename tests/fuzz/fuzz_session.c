@@ -224,7 +224,7 @@ static void commit(struct scene *scene)
 
                 sim->n_loads--;
                 sim_store_answer_load(sim, sim->loads[sim->n_loads].job, sim->loads[sim->n_loads].round,
-                                      sim->loads[sim->n_loads].chunk);
+                                      sim->loads[sim->n_loads].ends, sim->loads[sim->n_loads].chunk);
         }
         sim_shell_commit(&scene->sim);
 }

@@ -116,7 +116,8 @@ run jobsubmit --max-fails 0 -a 1-50 -- sh -c 'test $JOB_INDEX = 1 || exit 1; tou
 slow=$out
 lost_rest() { [ "$(ask "SELECT aborted + failed FROM v_jobs WHERE job_id=$slow")" = 49 ]; }
 await "what has not started is aborted" 30 lost_rest
-equal "while the first one runs on" "$(ask "SELECT status FROM v_tasks WHERE job_id=$slow AND task_index=1")" running
+first_runs() { [ "$(ask "SELECT status FROM v_tasks WHERE job_id=$slow AND task_index=1")" = running ]; }
+await "while the first one runs on" 30 first_runs
 kill9 coordinator
 await "after a crash of the coordinator" 30 jobctl server status
 equal "it still runs" "$(ask "SELECT status FROM v_tasks WHERE job_id=$slow AND task_index=1")" running

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# time-out: 900
+# time-out: 300
 # A graph of 20,000 tasks: all of them run once, in order; and a first failure ends all that needs it, at once.
 . "${BASH_SOURCE%/*}/lib.sh"
 
@@ -17,9 +17,14 @@ exits "20,000 tasks" 0 jobsubmit -q -f graph.json --wait --timeout 600
 job=$(jobctl ls -n 1 --csv -o job_id | tail -1)
 equal "each has succeeded" "$(ask "SELECT succeeded FROM v_jobs WHERE job_id = $job")" $N
 equal "in one attempt" "$(ask "SELECT COUNT(*), MIN(attempt), MAX(attempt) FROM v_tasks WHERE job_id = $job")" "$N,1,1"
-equal "none before its parents had ended" "$(ask "SELECT COUNT(*) FROM v_tasks c JOIN v_tasks p ON p.job_id = c.job_id
-  AND p.task_index IN ((((c.task_index - 1) * 7 + 3) MOD (c.task_index - 1)) + 1, c.task_index - 1 - (c.task_index - 1) MOD 40)
-  WHERE c.job_id = $job AND c.task_index > 1 AND p.task_index > 0 AND c.started_at < p.ended_at")" 0
+ask "SELECT task_index, started_at, ended_at FROM v_tasks WHERE job_id = $job" >times.csv
+equal "none before its parents had ended" "$(/usr/bin/python3 - times.csv <<'E3'
+import csv, sys
+rows = {int(i) - 1: (start, end) for i, start, end in csv.reader(open(sys.argv[1]))}
+parents = lambda t: {(t * 7 + 3) % t, t - 1 - t % 40} - {-1} if t else set()
+print(len(rows), sum(rows[t][0] < rows[p][1] for t in rows for p in parents(t)))
+E3
+)" "$N 0"
 
 /usr/bin/python3 - $N >chain.json <<'E2'
 import json, sys
