@@ -1,47 +1,7 @@
 /* Tasks of one job that depend on each other. */
 #include "core/graph.h"
 #include "core/job.h"
-#include "core_scene.h"
-
-#define CHUNK 4096
-
-static void add_entry(struct buf *chunk, const char *parents)
-{
-        uint32_t n = (uint32_t)strlen(parents) + 5;
-        const char head[4] = { (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n };
-
-        buf_add(chunk, head, 4);
-        buf_add(chunk, "t\0\1", 3);
-        buf_add(chunk, parents, strlen(parents));
-        buf_add(chunk, "\0\1", 2);
-}
-
-/* One task for each text of parents. */
-static uint64_t submit(struct scene *s, const char *const *parents, size_t n, struct rec_job_spec spec)
-{
-        CLEANUP_BUF struct buf body = { 0 };
-        char key[32];
-        struct rec_new_job job = { .key = key, .spec = &spec };
-        struct msg msg = { .kind = MSG_submit };
-        int64_t chunks[1];
-
-        for (size_t i = 0; i < n; i++)
-                add_entry(&body, parents[i]);
-        snprintf(key, sizeof(key), "g%llu", (unsigned long long)s->next_id);
-        job.n_key = strlen(key);
-        spec.entries = n;
-        spec.entries_per_chunk = CHUNK;
-        spec.has_entries = spec.has_entries_per_chunk = spec.has_edges = true;
-        chunks[0] = (int64_t)body.n;
-        job.chunks = chunks;
-        job.n_chunks = 1;
-        msg.u.submit.jobs = &job;
-        msg.u.submit.n_jobs = 1;
-        msg.body = body.bytes;
-        msg.body_bytes = body.n;
-        scene_ask(s, ALICE, &msg);
-        return scene_answer_kind(s, ALICE) == MSG_submitted ? s->last[ALICE]->u.submitted.jobs[0].job : 0;
-}
+#include "graph_scene.h"
 
 /* The entries that the core asks for after a restart or a retry. */
 static void read_entries(struct scene *s, uint64_t job, const char *const *parents, size_t n)
@@ -50,7 +10,7 @@ static void read_entries(struct scene *s, uint64_t job, const char *const *paren
         struct event event = { .kind = EVENT_ENTRIES };
 
         for (size_t i = 0; i < n; i++)
-                add_entry(&body, parents[i]);
+                graph_entry(&body, parents[i]);
         event.u.entries.job.n = job;
         event.u.entries.bytes = (const uint8_t *)body.bytes;
         event.u.entries.n_bytes = body.n;
@@ -89,7 +49,7 @@ static const char *const diamond[] = { "", "1", "1", "2 3" };
 static void a_child_starts_when_the_ends_of_all_parents_are_committed(void)
 {
         struct scene *s = scene_new();
-        uint64_t job = submit(s, diamond, 4, scene_spec());
+        uint64_t job = graph_submit(s, diamond, 4, scene_spec());
 
         CU_ASSERT_EQUAL(scene_job(s, job)->state.waiting, 3);
         CU_ASSERT_EQUAL(scene_status(s, job, 1), TASK_STATUS_QUEUED);
@@ -110,7 +70,7 @@ static void a_child_starts_when_the_ends_of_all_parents_are_committed(void)
 static void one_commit_lies_between_the_end_of_a_parent_and_the_grant_of_a_child(void)
 {
         struct scene *s = scene_new();
-        uint64_t job = submit(s, diamond, 4, scene_spec());
+        uint64_t job = graph_submit(s, diamond, 4, scene_spec());
 
         scene_ready(s, 0, 8, 8);
         end_uncommitted(s, job, 1, true);
@@ -127,7 +87,7 @@ static void one_commit_lies_between_the_end_of_a_parent_and_the_grant_of_a_child
 static void of_a_batch_that_failed_nothing_was_granted(void)
 {
         struct scene *s = scene_new();
-        uint64_t job = submit(s, diamond, 4, scene_spec());
+        uint64_t job = graph_submit(s, diamond, 4, scene_spec());
         struct scene_grant held;
 
         scene_ready(s, 0, 8, 8);
@@ -150,7 +110,7 @@ static void what_a_failure_dooms_is_aborted_in_its_batch(void)
         /* 6 needs an end of 5, however it comes; 7 what is not doomed */
         static const char *const parents[] = { "", "1", "2", "3", "4", "a5", "6" };
         struct scene *s = scene_new();
-        uint64_t job = submit(s, parents, 7, scene_spec());
+        uint64_t job = graph_submit(s, parents, 7, scene_spec());
 
         scene_ready(s, 0, 8, 8);
         end_uncommitted(s, job, 1, false);
@@ -168,7 +128,7 @@ static void a_failure_aborts_what_is_below_and_nothing_else(void)
 {
         static const char *const parents[] = { "", "1", "2", "a3", "n1", "" };
         struct scene *s = scene_new();
-        uint64_t job = submit(s, parents, 6, scene_spec());
+        uint64_t job = graph_submit(s, parents, 6, scene_spec());
 
         scene_ready(s, 0, 8, 8);
         end(s, job, 1, false);
@@ -190,7 +150,7 @@ static void with_on_dep_fail_run_everything_runs(void)
         uint64_t job;
 
         spec.on_dep_fail_run = spec.has_on_dep_fail_run = true;
-        job = submit(s, diamond, 4, spec);
+        job = graph_submit(s, diamond, 4, spec);
         scene_ready(s, 0, 8, 8);
         end(s, job, 1, false);
         end(s, job, 2, false);
@@ -202,7 +162,7 @@ static void with_on_dep_fail_run_everything_runs(void)
 static void a_restart_in_the_middle_goes_on_where_it_was(void)
 {
         struct scene *s = scene_new();
-        uint64_t job = submit(s, diamond, 4, scene_spec());
+        uint64_t job = graph_submit(s, diamond, 4, scene_spec());
 
         scene_ready(s, 0, 8, 8);
         end(s, job, 1, true);
@@ -223,7 +183,7 @@ static void a_restart_in_the_middle_goes_on_where_it_was(void)
 static void a_failure_that_was_not_passed_on_is_after_a_restart(void)
 {
         struct scene *s = scene_new();
-        uint64_t job = submit(s, diamond, 4, scene_spec());
+        uint64_t job = graph_submit(s, diamond, 4, scene_spec());
 
         scene_ready(s, 0, 8, 8);
         end(s, job, 1, true);
@@ -270,7 +230,7 @@ static void retry(struct scene *s, uint64_t job)
 static void a_retry_brings_back_what_was_aborted_below(void)
 {
         struct scene *s = scene_new();
-        uint64_t job = submit(s, diamond, 4, scene_spec());
+        uint64_t job = graph_submit(s, diamond, 4, scene_spec());
 
         scene_ready(s, 0, 8, 8);
         end(s, job, 1, true);
@@ -294,7 +254,7 @@ static void a_circle_is_aborted_as_a_whole(void)
 {
         static const char *const parents[] = { "", "3", "2" };
         struct scene *s = scene_new();
-        uint64_t job = submit(s, parents, 3, scene_spec());
+        uint64_t job = graph_submit(s, parents, 3, scene_spec());
 
         CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_ABORTED);
         scene_free(s);
@@ -303,7 +263,7 @@ static void a_circle_is_aborted_as_a_whole(void)
 static void why_names_the_parents_that_are_missing(void)
 {
         struct scene *s = scene_new();
-        uint64_t job = submit(s, diamond, 4, scene_spec());
+        uint64_t job = graph_submit(s, diamond, 4, scene_spec());
         struct msg msg = { .kind = MSG_why };
 
         msg.u.why.job = job;
@@ -337,7 +297,7 @@ static void a_task_of_a_shape_is_granted_what_its_shape_says(void)
 {
         struct rec_shape shapes[2];
         struct scene *s = scene_new();
-        uint64_t job = submit(s, apart, 4, shaped(shapes));
+        uint64_t job = graph_submit(s, apart, 4, shaped(shapes));
 
         scene_ready(s, 0, 5, 5);
         CU_ASSERT_PTR_NOT_NULL_FATAL(grant_of(s, job, 1));
@@ -353,7 +313,7 @@ static void a_shape_says_how_often_and_what_is_good(void)
 {
         struct rec_shape shapes[2];
         struct scene *s = scene_new();
-        uint64_t job = submit(s, apart, 4, shaped(shapes));
+        uint64_t job = graph_submit(s, apart, 4, shaped(shapes));
 
         scene_ready(s, 0, 8, 8);
         end(s, job, 1, false);
@@ -376,7 +336,7 @@ static void shapes_hold_after_a_restart_before_the_edges_are_read(void)
 {
         struct rec_shape shapes[2];
         struct scene *s = scene_new();
-        uint64_t job = submit(s, apart, 4, shaped(shapes));
+        uint64_t job = graph_submit(s, apart, 4, shaped(shapes));
         struct scene_grant held;
 
         scene_ready(s, 0, 8, 8);
@@ -403,9 +363,9 @@ static void shapes_of_what_is_not_there_are_refused(void)
         struct scene *s = scene_new();
 
         shapes[1].tasks = &twice;
-        CU_ASSERT_EQUAL(submit(s, apart, 4, spec), 0);
+        CU_ASSERT_EQUAL(graph_submit(s, apart, 4, spec), 0);
         shapes[1].tasks = &beyond;
-        CU_ASSERT_EQUAL(submit(s, apart, 4, spec), 0);
+        CU_ASSERT_EQUAL(graph_submit(s, apart, 4, spec), 0);
         CU_ASSERT_EQUAL(scene_submit(s, ALICE, &spec), 0);
         scene_free(s);
 }
@@ -415,7 +375,7 @@ static void an_end_that_is_told_after_its_retry_aborts_no_child(void)
 {
         static const char *const parents[] = { "", "1", "" };
         struct scene *s = scene_new();
-        uint64_t job = submit(s, parents, ARRAY_LEN(parents), scene_spec());
+        uint64_t job = graph_submit(s, parents, ARRAY_LEN(parents), scene_spec());
         struct msg msg = { .kind = MSG_retry };
         struct scene_flight flight;
         struct scene_grant one;
@@ -451,7 +411,7 @@ static void a_waiting_graph_with_a_cancelled_task_still_waits_after_a_restart(vo
         after.job = scene_array(s, ALICE, 1);
         spec.after = &after;
         spec.n_after = 1;
-        job = submit(s, parents, ARRAY_LEN(parents), spec);
+        job = graph_submit(s, parents, ARRAY_LEN(parents), spec);
         scene_cancel(s, ALICE, job, 1, 1);
         CU_ASSERT_EQUAL(scene_status(s, job, 2), TASK_STATUS_ABORTED);
         scene_restart(s);

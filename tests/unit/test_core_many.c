@@ -1,6 +1,6 @@
 /* A graph as large as they come: what it costs is counted, not timed. */
 #include "core/spec.h"
-#include "core_scene.h"
+#include "graph_scene.h"
 
 #define MANY 100000
 #define EDGES_EACH 5
@@ -23,13 +23,7 @@ static void add_entry(struct buf *chunk, uint32_t t)
         for (uint32_t k = 0; t > 0 && k < EDGES_EACH; k++)
                 n += (size_t)snprintf(parents + n, sizeof(parents) - n, "%s%u", k ? " " : "",
                                       parent_of(t, k) + 1);
-        buf_addf(chunk, "%c%c%c%c", 1, 1, 1, 1);
-        chunk->bytes[chunk->n - 4] = chunk->bytes[chunk->n - 3] = 0;
-        chunk->bytes[chunk->n - 2] = (char)((n + 5) >> 8);
-        chunk->bytes[chunk->n - 1] = (char)(n + 5);
-        buf_add(chunk, "t\0\1", 3);
-        buf_add(chunk, parents, n);
-        buf_add(chunk, "\0\1", 2);
+        graph_entry(chunk, parents);
 }
 
 static void make_chunk(struct buf *chunk, uint32_t no)

@@ -1,40 +1,11 @@
 /* What a task may read of those that it waited for. */
-#include "core_scene.h"
-
-static void add_entry(struct buf *chunk, const char *parents)
-{
-        uint32_t n = (uint32_t)strlen(parents) + 5;
-        const char head[4] = { (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n };
-
-        buf_add(chunk, head, 4);
-        buf_add(chunk, "t\0\1", 3);
-        buf_add(chunk, parents, strlen(parents));
-        buf_add(chunk, "\0\1", 2);
-}
+#include "graph_scene.h"
 
 static const char *const line[] = { "", "1", "1 2", "2", "4" }; /* 4 does not wait for 1 */
 
 static uint64_t submit_line(struct scene *s)
 {
-        CLEANUP_BUF struct buf body = { 0 };
-        struct rec_job_spec spec = scene_spec();
-        struct rec_new_job job = { .key = "line", .n_key = 4, .spec = &spec };
-        struct msg msg = { .kind = MSG_submit };
-        int64_t bytes;
-
-        for (size_t i = 0; i < ARRAY_LEN(line); i++)
-                add_entry(&body, line[i]);
-        spec.entries = spec.entries_per_chunk = ARRAY_LEN(line);
-        spec.has_entries = spec.has_entries_per_chunk = spec.has_edges = true;
-        bytes = (int64_t)body.n;
-        job.chunks = &bytes;
-        job.n_chunks = 1;
-        msg.u.submit.jobs = &job;
-        msg.u.submit.n_jobs = 1;
-        msg.body = body.bytes;
-        msg.body_bytes = body.n;
-        scene_ask(s, ALICE, &msg);
-        return scene_answer_kind(s, ALICE) == MSG_submitted ? s->last[ALICE]->u.submitted.jobs[0].job : 0;
+        return graph_submit(s, line, ARRAY_LEN(line), scene_spec());
 }
 
 static struct scene_grant grant_of(const struct scene *s, uint64_t job, uint64_t index)
