@@ -32,7 +32,7 @@ lacks "not even in JSON" "$out" "$(sed -n 's/^secret-key = //p' fay.profile | tr
 # --- keys
 exits "a second key" 0 jobctl key add --user ann --out ann2.profile
 exits "works as well" 0 as ann2 jobctl ls
-key=$(jobctl key ls --csv | grep -F "$(sed -n 's/^public-key = //p' ann2.profile | head -c 20)" | cut -d, -f1)
+key=$(jobctl key ls --csv | grep -F -e "$(sed -n 's/^public-key = //p' ann2.profile | head -c 20)" | cut -d, -f1)
 exits "key revoke" 0 jobctl key revoke "$key"
 exits "a revoked key is refused" 77 as ann2 jobctl ls
 exits "the first one works on" 0 as ann jobctl ls
