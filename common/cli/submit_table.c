@@ -170,7 +170,9 @@ static const struct opt options[] = {
           .min = 1,
           .max = 65536,
           .example = "4",
-          .help = "slots that each task takes (default 1)" },
+          .help = "slots that each task takes (default 1); a task that says so gets no more processor time "
+                  "than "
+                  "that, where the worker can enforce it" },
         { .name = "mem",
           .parse = submit_parse_mem,
           .arg = "SIZE[,xF[,max=SIZE]]",

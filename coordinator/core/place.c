@@ -226,18 +226,20 @@ static void fill_spec(const struct core *core, struct job *job, struct rec_run_s
         spec->n_install = strlen(spec->install);
 }
 
-/* What these tasks need, where it is not what the description says. */
+/* What these tasks need, where it is not what the description says. A number that is not 0 is sent, so the others stay 0. */
 static void fill_needs(const struct lease *lease, struct rec_grant *grant)
 {
         const struct needs *said = lease->job->plain.needs;
         const struct needs *needs = lease->lot->needs;
 
-        grant->cpus = needs->cpus;
-        grant->has_cpus = needs->cpus != said->cpus;
-        grant->mem = needs->mem_bytes;
-        grant->has_mem = needs->mem_bytes != said->mem_bytes && needs->mem_bytes > 0;
-        grant->gpus = needs->gpus;
-        grant->has_gpus = needs->gpus != said->gpus;
+        if (needs->cpus != said->cpus)
+                grant->cpus = needs->cpus;
+        if (needs->mem_bytes != said->mem_bytes)
+                grant->mem = needs->mem_bytes;
+        if (needs->gpus != said->gpus) {
+                grant->gpus = needs->gpus;
+                grant->has_gpus = true;
+        }
 }
 
 static void fill_grant(const struct lease *lease, struct rec_grant *grant)

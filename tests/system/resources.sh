@@ -83,6 +83,20 @@ if [ "$mode" != mem-rlimit ]; then
         run jobctl wait "$id" --timeout 60
         equal "unless it copes" "$(ask "SELECT status FROM v_tasks WHERE job_id=$id")" succeeded
 fi
+quota() { # OPTION…: of a task's own group, as the task sees it
+        local id
+        id=$(jobsubmit -q "$@" -- sh -c 'for f in /sys/fs/cgroup/*/$(sed -n "s/^[0-9]*:[a-z,]*\<cpu\>[^:]*://p" /proc/self/cgroup)/cpu.cfs_quota_us /sys/fs/cgroup/$(sed -n "s/^0:://p" /proc/self/cgroup)/cpu.max; do test -e $f && cut -d " " -f 1 $f; done | head -n 1')
+        must jobctl wait "$id" --timeout 60
+        jobctl logs "$id"
+}
+case $(jobctl worker show large) in
+*cpu-cgroup*)
+        equal "a task that says its cpus gets no more" "$(quota -c 2)" 200000
+        equal "each its own" "$(quota -c 1)" 100000
+        lacks "one that does not is not held to one" "$(quota)" '^[0-9]'
+        ;;
+*) lacks "what cannot be done is not said" "$(quota -c 2)" '^[0-9]' ;;
+esac
 id=$(jobsubmit -q --mem 1G -- /usr/bin/python3 -c "$eat") && must jobctl wait "$id" --timeout 60
 check "within the limit it runs, and its memory is measured" test "$(ask "SELECT max_rss_bytes FROM v_tasks WHERE job_id=$id")" -gt $((300 << 20))
 id=$(jobsubmit -q -- sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done & wait') && must jobctl wait "$id" --timeout 60

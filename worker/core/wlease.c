@@ -122,6 +122,11 @@ uint64_t lease_cpus(const struct wcore *core, const struct wlease *lease)
         return spec->has_cpus ? MIN(spec->cpus, core->config.slots) : 1;
 }
 
+bool wlease_says_cpus(const struct wlease *lease)
+{
+        return lease->grant->has_cpus || lease->job->box->spec.has_cpus;
+}
+
 uint64_t lease_gpus(const struct wcore *core, const struct wlease *lease)
 {
         const struct rec_grant *grant = lease->grant;

@@ -85,6 +85,8 @@ struct job_spec_box *wlease_own_spec(const struct wlease *lease, uint64_t index)
 
 /* Bytes of memory that each task of the lease may use; 0: nothing is said. */
 uint64_t wlease_mem(const struct wlease *lease);
+/* Somebody said how many cpus each task of the lease takes: it is held to them, not to the one slot of those who did not. */
+bool wlease_says_cpus(const struct wlease *lease);
 
 static inline const struct rec_job_spec *wtask_spec(const struct wtask *task)
 {

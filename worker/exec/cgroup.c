@@ -30,6 +30,20 @@ void cgroup_remove(const char *path)
                 nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 }
 
+/* Is it one of the words between the commas? The empty word is in the empty list alone. */
+static bool names(const char *list, const char *word)
+{
+        for (;;) {
+                size_t length = strcspn(list, ",");
+
+                if (length == strlen(word) && !memcmp(list, word, length))
+                        return true;
+                if (!list[length])
+                        return false;
+                list += length + 1;
+        }
+}
+
 /* Our own group in the hierarchy with this controller ("" for v2), as /proc/self/cgroup tells it; caller frees. */
 static char *own_path(const char *controller)
 {
@@ -45,7 +59,7 @@ static char *own_path(const char *controller)
                         continue;
                 *path++ = '\0';
                 path[strcspn(path, "\n")] = '\0';
-                if (!strcmp(controllers + 1, controller) && !strstr(path, "/.."))
+                if (names(controllers + 1, controller) && !strstr(path, "/.."))
                         found = xstrdup(strcmp(path, "/") ? path : "");
         }
         if (file)
@@ -65,14 +79,9 @@ char *cgroup_mount(const char *type, const char *controller)
 
                 if (!rest || sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
                     sscanf(rest, " - %63s %*s %511s", kind, options) != 2 || strcmp(root, "/") != 0 ||
-                    strcmp(kind, type) != 0 || strchr(point, '\\'))
+                    strcmp(kind, type) != 0 || strchr(point, '\\') ||
+                    (*controller && !names(options, controller)))
                         continue;
-                if (*controller) {
-                        const char *last = strrchr(options, ',');
-
-                        if (strcmp(last ? last + 1 : options, controller) != 0)
-                                continue;
-                }
                 found = xstrdup(point);
         }
         if (file)

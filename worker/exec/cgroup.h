@@ -4,7 +4,9 @@
 
 #include <stdbool.h>
 
-/* Where a hierarchy is mounted whole: type cgroup2 (controller ""), or cgroup with this controller alone. NULL: nowhere.
+#define CGROUP_CPU_PERIOD_US 100000 /* the kernel's own default: long enough that a quota costs nothing */
+
+/* Where a hierarchy is mounted whole: type cgroup2 (controller ""), or cgroup with this controller. NULL: nowhere.
  * Caller frees. */
 char *cgroup_mount(const char *type, const char *controller);
 char *cgroup_own_folder(const char *type,

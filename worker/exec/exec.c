@@ -203,10 +203,12 @@ const char *exec_no_socket(const struct exec *exec)
 /* ------------------------------------------------------------------ life */
 static void say_enforces(struct exec *exec)
 {
-        snprintf(exec->enforces, sizeof(exec->enforces), "time %s%s %s%s",
+        const char *cpu = cpulimits_word(exec->cpulimits);
+
+        snprintf(exec->enforces, sizeof(exec->enforces), "time %s%s %s%s%s%s",
                  groups_kill(exec->groups) ? "kill-cgroup" : "kill-tree",
-                 groups_pids(exec->groups) ? " pids" : "", memlimits_word(exec->memlimits),
-                 exec->user ? " user" : "");
+                 groups_pids(exec->groups) ? " pids" : "", memlimits_word(exec->memlimits), cpu ? " " : "",
+                 cpu ? cpu : "", exec->user ? " user" : "");
 }
 
 struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct exec_config *config,
@@ -244,6 +246,7 @@ struct exec *exec_new(struct loop *loop, struct scratch *scratch, const struct e
                 &exec->no_socket);
         exec->groups = groups_new(config->id, config->slots);
         exec->memlimits = memlimits_new(config->id, exec->groups);
+        exec->cpulimits = cpulimits_new(config->id, exec->groups);
         say_enforces(exec);
         return STEAL(exec);
 }
@@ -270,6 +273,7 @@ void exec_free(struct exec *exec)
         inputs_free_all(exec);
         reporter_free(exec->reporter);
         memlimits_free(exec->memlimits);
+        cpulimits_free(exec->cpulimits);
         cache_free(exec->cache);
         groups_free(exec->groups);
         spawner_free(exec->spawner);

@@ -37,7 +37,7 @@ struct groups {
         struct group *free_list;
         struct group *dying; /* killed, to be removed once they are empty */
         uint64_t n_made;
-        bool pids, memory;
+        bool pids, memory, cpu;
         char *v1_own, *v1_folder; /* NULL: none */
 };
 
@@ -80,6 +80,8 @@ static void open_v2(struct groups *groups, const char *id)
         groups->pids = cgroup_write(groups->folder, "cgroup.subtree_control", "+pids");
         cgroup_write(own, "cgroup.subtree_control", "+memory");
         groups->memory = cgroup_write(groups->folder, "cgroup.subtree_control", "+memory");
+        cgroup_write(own, "cgroup.subtree_control", "+cpu");
+        groups->cpu = cgroup_write(groups->folder, "cgroup.subtree_control", "+cpu");
 }
 
 static struct group *group_new(struct groups *groups)
@@ -223,6 +225,23 @@ bool group_limit_memory(const struct group *group, uint64_t bytes)
         return ok;
 }
 
+bool group_limit_cpu(const struct group *group, uint64_t cpus)
+{
+        char text[48];
+        int fd = openat(group->fd, "cpu.max", O_WRONLY | O_CLOEXEC);
+        bool ok;
+
+        if (cpus > 0)
+                snprintf(text, sizeof(text), "%llu %d", (unsigned long long)cpus * CGROUP_CPU_PERIOD_US,
+                         CGROUP_CPU_PERIOD_US);
+        else
+                snprintf(text, sizeof(text), "max");
+        ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+        if (fd >= 0)
+                close(fd);
+        return ok;
+}
+
 uint64_t group_oom_kills(const struct group *group)
 {
         int fd = openat(group->fd, "memory.events", O_RDONLY | O_CLOEXEC);
@@ -262,7 +281,7 @@ static void close_v2(struct groups *groups)
 void groups_give_up(struct groups *groups)
 {
         close_v2(groups);
-        groups->pids = groups->memory = false;
+        groups->pids = groups->memory = groups->cpu = false;
 }
 
 /* ------------------------------------------------------------------ v1 */
@@ -332,6 +351,11 @@ bool groups_kill(const struct groups *groups)
 bool groups_memory(const struct groups *groups)
 {
         return groups->memory;
+}
+
+bool groups_cpu(const struct groups *groups)
+{
+        return groups->cpu;
 }
 
 bool groups_pids(const struct groups *groups)

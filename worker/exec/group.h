@@ -29,9 +29,12 @@ void groups_give_up(struct groups *groups); /* the kernel would not start proces
 int64_t group_cpu_us(const struct group *group);
 /* With groups_memory: all of it together may use so much; 0: no limit. False: it could not be set. */
 bool group_limit_memory(const struct group *group, uint64_t bytes);
+/* With groups_cpu: all of it together may use so many cpus' time; 0: no limit. False: it could not be set. */
+bool group_limit_cpu(const struct group *group, uint64_t cpus);
 uint64_t group_oom_kills(const struct group *group); /* ever */
 
 bool groups_memory(const struct groups *groups); /* memory can be bounded */
+bool groups_cpu(const struct groups *groups); /* processor time can be bounded */
 bool groups_kill(const struct groups *groups); /* kill by group is there */
 bool groups_pids(const struct groups *groups); /* the number of processes is bounded */
 

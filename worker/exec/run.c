@@ -24,7 +24,31 @@
 #define OUT_MAX_DEFAULT ((uint64_t)16 << 20)
 
 static void on_timer(struct timer *timer);
-static void unlimit_memory(struct run *run);
+
+static void unlimit(struct run *run)
+{
+        if (run->mem)
+                memlimit_give(run->exec->memlimits, STEAL(run->mem));
+        if (run->cpu)
+                cpulimit_give(run->exec->cpulimits, STEAL(run->cpu));
+}
+
+static void limit(struct run *run, struct spawn *spawn)
+{
+        const struct wlease *lease = run->task->lease;
+        uint64_t bytes = wlease_mem(lease);
+
+        unlimit(run);
+        if (bytes > 0) {
+                run->mem = memlimit_take(run->exec->memlimits, run->group, bytes);
+                spawn->join_mem_fd = memlimit_procs_fd(run->mem);
+                spawn->data_max = memlimit_rlimit(run->mem);
+        }
+        if (wlease_says_cpus(lease)) {
+                run->cpu = cpulimit_take(run->exec->cpulimits, run->group, run->task->cpus);
+                spawn->join_cpu_fd = cpulimit_procs_fd(run->cpu);
+        }
+}
 
 /* Secrets are kept for a moment only, so they come last. */
 void run_want(struct run *run)
@@ -75,7 +99,7 @@ void run_free(struct run *run)
                 DL_DELETE2(exec->waiting, run, wait_prev, wait_next);
         if (run->unsettled)
                 exec->n_unsettled--;
-        unlimit_memory(run);
+        unlimit(run);
         if (run->group)
                 group_give(exec->groups, run->group);
         parents_leave(run);
@@ -156,24 +180,6 @@ static int make_pipe(int fds[2])
         return 0;
 }
 
-static void unlimit_memory(struct run *run)
-{
-        if (run->mem)
-                memlimit_give(run->exec->memlimits, STEAL(run->mem));
-}
-
-static void limit_memory(struct run *run, struct spawn *spawn)
-{
-        uint64_t bytes = wlease_mem(run->task->lease);
-
-        unlimit_memory(run);
-        if (bytes == 0)
-                return;
-        run->mem = memlimit_take(run->exec->memlimits, run->group, bytes);
-        spawn->join_fd = memlimit_procs_fd(run->mem);
-        spawn->data_max = memlimit_rlimit(run->mem);
-}
-
 static pid_t spawn_in_group(struct run *run, struct spawn *spawn, enum spawn_step *ret_step, int *ret_errno)
 {
         struct exec *exec = run->exec;
@@ -181,7 +187,7 @@ static pid_t spawn_in_group(struct run *run, struct spawn *spawn, enum spawn_ste
 
         if (!run->group)
                 run->group = group_take(exec->groups);
-        limit_memory(run, spawn);
+        limit(run, spawn);
         pid = spawn_start(exec->spawner, spawn, run->group ? group_fd(run->group) : -1, ret_step, ret_errno);
         if (pid >= 0 || !run->group || *ret_step != SPAWN_CLONE || *ret_errno == EAGAIN ||
             *ret_errno == ENOMEM)
@@ -189,7 +195,7 @@ static pid_t spawn_in_group(struct run *run, struct spawn *spawn, enum spawn_ste
         /* An old kernel, or one that is told not to: without groups from now on. */
         group_give(exec->groups, STEAL(run->group));
         groups_give_up(exec->groups);
-        limit_memory(run, spawn);
+        limit(run, spawn);
         return spawn_start(exec->spawner, spawn, -1, ret_step, ret_errno);
 }
 
@@ -221,7 +227,8 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
                 .out_fd = out_fd,
                 .err_fd = err_fd,
                 .user = exec->user,
-                .join_fd = -1,
+                .join_mem_fd = -1,
+                .join_cpu_fd = -1,
                 .sh = script ? "/bin/sh" : NULL,
         };
 

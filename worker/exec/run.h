@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "exec/exec.h"
+#include "exec/cpulimit.h"
 #include "exec/group.h"
 #include "exec/output.h"
 #include "exec/memlimit.h"
@@ -33,6 +34,7 @@ struct run {
         struct place place;
         struct group *group; /* NULL: the machine has none for us */
         struct memlimit *mem; /* NULL: the task has no limit */
+        struct cpulimit *cpu; /* likewise */
         unsigned n_tries; /* INPUTS: starts that the system refused, to be tried again */
         char *dir; /* JOB_DIR */
         char *result_path; /* JOB_RESULT */
@@ -65,6 +67,7 @@ struct exec {
         struct reporter *reporter; /* NULL: no_socket says why */
         struct err no_socket;
         struct memlimits *memlimits;
+        struct cpulimits *cpulimits;
         struct output_sink sink;
         struct run *runs;
         struct run *by_pid;

@@ -98,7 +98,8 @@ ON_FOREIGN_STACK static bool child_set_up(const struct child_job *job)
             syscall(SYS_dup3, what->err_fd, 2, 0) < 0)
                 return false;
         /* A limit that cannot be set must not be thought to hold. */
-        if (what->join_fd >= 0 && syscall(SYS_write, what->join_fd, "0", 1) < 0)
+        if ((what->join_mem_fd >= 0 && syscall(SYS_write, what->join_mem_fd, "0", 1) < 0) ||
+            (what->join_cpu_fd >= 0 && syscall(SYS_write, what->join_cpu_fd, "0", 1) < 0))
                 return false;
         /* Ours are all close-on-exec; this is for what a library may have forgotten. */
         syscall(SYS_close_range, 3, ~0U, 0);

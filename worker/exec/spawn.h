@@ -25,7 +25,7 @@ struct spawn {
         const char *dir; /* its working directory */
         int in_fd, out_fd, err_fd; /* >= 3 */
         const struct spawn_user *user; /* NULL: as we are */
-        int join_fd; /* cgroup.procs of a v1 group that it joins; -1: none */
+        int join_mem_fd, join_cpu_fd; /* cgroup.procs of v1 groups that it joins; -1: none */
         uint64_t data_max; /* RLIMIT_DATA; 0: as it is */
         const char *sh; /* NULL, or what runs `file` if it is a script without #! */
 };
