@@ -207,6 +207,14 @@ static int run_queue_resume(struct cli *cli)
         return pause_queue(cli, false);
 }
 
+/* "weight: '0' is not within 1 … 1000000; example: weight=2" */
+static int wrong_setting(const char *name, const char *example, struct err *err)
+{
+        struct err why = *err;
+
+        return err_set(err, why.code, "%s: %s; example: %s=%s", name, why.text, name, example);
+}
+
 static int queue_setting(struct msg_queue_set *set, const char *word, struct err *err)
 {
         static const struct opt weights = { .min = 1, .max = 1000000 },
@@ -215,19 +223,20 @@ static int queue_setting(struct msg_queue_set *set, const char *word, struct err
 
         if (strncmp(word, "max-running=", 12) == 0) {
                 if (opt_count(&limits, word + 12, &n, err) < 0)
-                        return err_wrap(err, "max-running");
+                        return wrong_setting("max-running", "50", err);
                 set->max_running = (uint64_t)n;
                 set->has_max_running = true;
                 return 0;
         }
         if (strncmp(word, "weight=", 7) == 0) {
                 if (opt_count(&weights, word + 7, &n, err) < 0)
-                        return err_wrap(err, "weight");
+                        return wrong_setting("weight", "2", err);
                 set->weight = (uint64_t)n;
                 set->has_weight = true;
                 return 0;
         }
-        return err_set(err, ERR_USAGE, "'%.80s' is no setting; settings: max-running=N weight=N", word);
+        return err_set(err, ERR_USAGE,
+                       "'%.80s' is no setting; settings: max-running=N weight=N; example: weight=2", word);
 }
 
 static int run_queue_set(struct cli *cli)
@@ -269,7 +278,7 @@ static int quota_limit(struct msg_quota_set *set, const char *word, struct err *
                 if (strncmp(word, known[i].name, n) != 0 || word[n] != '=')
                         continue;
                 if (opt_count(&limits, word + n + 1, &value, err) < 0)
-                        return err_wrap(err, "%s", known[i].name);
+                        return wrong_setting(known[i].name, "50", err);
                 *known[i].value = (uint64_t)value;
                 *known[i].has = true;
                 return 0;

@@ -86,17 +86,17 @@ static int resolve_last(struct cli *cli, struct selectors *selectors, struct err
         return 0;
 }
 
-static int fill(struct cli *cli, struct listing *listings, const struct selectors *selectors,
+static int fill(struct cli *cli, struct listing *listings, size_t n, const struct selectors *selectors,
                 const char **statuses, struct err *err)
 {
-        for (size_t i = 0; i < MAX(selectors->n, 1); i++) {
+        for (size_t i = 0; i < n; i++) {
                 listings[i] = listing_of(cli, LIST_KIND_JOBS);
                 if (selectors->n)
                         listing_select(&listings[i].request, &selectors->list[i]);
                 if (filters(cli, &listings[i], statuses, err) < 0)
                         return -1;
         }
-        if (!selectors->n && !listings[0].request.u.list.has_since_us) {
+        if (n && !selectors->n && !listings[0].request.u.list.has_since_us) {
                 listings[0].request.u.list.since_us = (uint64_t)(clock_wall_us() - RECENT_US);
                 listings[0].request.u.list.has_since_us = true;
         }
@@ -114,18 +114,20 @@ static int run(struct cli *cli)
         const char *statuses[STATUS_WORDS_MAX];
         struct listing *listings;
         struct err err = { 0 };
+        size_t n;
         int code;
 
         if (selectors_parse(cli->opts->words, cli->opts->n_words, &selectors, &err) < 0 ||
             resolve_last(cli, &selectors, &err) < 0)
                 return cli_fail(cli, &err);
         print.once = selectors.n > 1 ? "job_id" : NULL;
-        listings = xcalloc(MAX(selectors.n, 1), sizeof(*listings));
-        if (fill(cli, listings, &selectors, statuses, &err) < 0)
+        n = cli->opts->n_words ? selectors.n : 1; /* an empty stdin is no job, not all of them */
+        listings = xcalloc(MAX(n, 1), sizeof(*listings));
+        if (fill(cli, listings, n, &selectors, statuses, &err) < 0)
                 code = cli_fail(cli, &err);
         else
-                code = command_print(cli, &print, listings, MAX(selectors.n, 1));
-        listings_free(listings, MAX(selectors.n, 1));
+                code = command_print(cli, &print, listings, n);
+        listings_free(listings, n);
         return code;
 }
 

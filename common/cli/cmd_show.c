@@ -247,7 +247,7 @@ static int run(struct cli *cli)
                 buf_clear(&out);
         }
         if (cli->form == CLI_FORM_JSON)
-                printf("]}\n");
+                printf("%s]}\n", out.n > 0 ? out.bytes : ""); /* its beginning, where there is no job */
         return cli_flush(cli, 0);
 }
 

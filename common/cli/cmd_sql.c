@@ -259,6 +259,9 @@ static int run_query(struct cli *cli, struct err *err)
         CLEANUP_BUF struct buf text = { 0 };
         const char *query = cli->opts->n_words ? cli->opts->words[0] : NULL;
 
+        if (query && !query[strspn(query, " \t\n")])
+                return err_set(err, ERR_USAGE,
+                               "the query is empty; example: jobctl sql 'SELECT * FROM v_jobs'");
         if (!mariadb_option_file(cli, err))
                 return -1;
         if (!query && cli->form == CLI_FORM_TEXT)

@@ -179,8 +179,26 @@ static int check_found(const struct printer *printer, const struct listing *list
         return 0;
 }
 
+/* Nothing was asked for (no selector on stdin): no rows, and no columns but those that a person named. */
+static void begin_without(struct printer *printer)
+{
+        const char *asked = own_option(printer->cli, "output");
+        CLEANUP_WITH(xfree) char *words = xstrdup(asked ? asked : "");
+        CLEANUP_WITH(xfree) const char **names = xcalloc(strlen(words) + 1, sizeof(*names));
+        char *save = NULL;
+        size_t n = 0;
+
+        for (char *word = strtok_r(words, ",", &save); word; word = strtok_r(NULL, ",", &save))
+                names[n++] = word;
+        printer->sheet = sheet_new(printer->cli, printer->print->schema, names, n, NULL);
+}
+
 static int print_all(struct printer *printer, struct listing *listings, size_t n, struct err *err)
 {
+        if (n == 0) {
+                begin_without(printer);
+                return sheet_end(printer->sheet, err);
+        }
         for (size_t i = 0; i < n; i++)
                 if (take_listing(printer, &listings[i], err) < 0 ||
                     check_found(printer, &listings[i], err) < 0)

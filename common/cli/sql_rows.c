@@ -115,7 +115,8 @@ int sql_rows_next(struct sql_rows *rows, struct err *err)
                 if (!read_until(rows, '>', &rows->tag))
                         return bad(err);
                 if (is_tag(rows, "resultset ") && ++rows->sets > 1)
-                        return err_set(err, ERR_BAD_DATA, "one query at a time with --csv and --json");
+                        return err_set(err, ERR_BAD_DATA,
+                                       "more than one query; rows are taken of one at a time");
                 if (is_tag(rows, "field name=\"") && take_field(rows, err) < 0)
                         return -1;
                 if (is_tag(rows, "/row"))

@@ -229,6 +229,8 @@ static int add_after(struct submit *submit, enum after_when when, const char *wo
                 return err_set(err, ERR_USAGE, "'%.80s' names tasks; a dependency is on a whole job", word);
         if (targets_resolve(submit->cli, &selectors, &targets, err) < 0)
                 return -1;
+        if (targets.n == 0)
+                return err_set(err, ERR_NOT_FOUND, "stdin names no job");
         for (size_t i = 0; i < targets.n; i++)
                 if (submit_add_after(submit, when, targets.list[i].job, err) < 0)
                         return -1;
