@@ -114,12 +114,24 @@ static struct place place_of(struct msg *request)
         return PLACE_OF(request->u.set, NULL, NULL);
 }
 
+/* What the answers say: all of them together, and a row a job for JSON. */
+struct changed {
+        uint64_t count;
+        struct buf rows;
+};
+
+static void changed_done(struct changed *changed)
+{
+        buf_done(&changed->rows);
+}
+
 static int send_all(struct cli *cli, struct msg *request, const struct targets *targets, bool dry_run,
-                    uint64_t *ret_count, struct err *err)
+                    struct changed *changed, struct err *err)
 {
         struct place place = place_of(request);
 
-        *ret_count = 0;
+        changed->count = 0;
+        buf_clear(&changed->rows);
         *place.dry_run = *place.has_dry_run = dry_run;
         for (size_t i = 0; i < targets->n; i++) {
                 CLEANUP_WITH(msg_free) struct msg *answer = NULL;
@@ -134,7 +146,10 @@ static int send_all(struct cli *cli, struct msg *request, const struct targets *
                 answer = cli_call(cli, request, MSG_changed, err);
                 if (!answer)
                         return err_wrap(err, "job %" PRIu64, targets->list[i].job);
-                *ret_count += answer->u.changed.count;
+                changed->count += answer->u.changed.count;
+                if (cli->form == CLI_FORM_JSON)
+                        buf_addf(&changed->rows, "%s\n{\"job_id\":%" PRIu64 ",\"changed\":%" PRIu64 "}",
+                                 i > 0 ? "," : "", targets->list[i].job, answer->u.changed.count);
                 if (answer->u.changed.detail && !cli->quiet)
                         fprintf(stderr, "%s: job %" PRIu64 ": %s\n", cli->opts->program->name,
                                 targets->list[i].job, answer->u.changed.detail);
@@ -154,11 +169,14 @@ static bool may_go_on(struct cli *cli, uint64_t count, const char *done)
                (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0);
 }
 
-static int print_count(struct cli *cli, const char *name, const char *done, uint64_t count, bool dry_run)
+static int print_changed(struct cli *cli, const char *done, const struct changed *changed, bool dry_run)
 {
+        uint64_t count = changed->count;
+
         if (cli->form == CLI_FORM_JSON)
-                printf("{\"schema\":\"jobctl.%s/1\",\"changed\":%" PRIu64 ",\"dry_run\":%s}\n", name, count,
-                       dry_run ? "true" : "false");
+                printf("{\"schema\":\"jobctl.%s/1\",\"changed\":%" PRIu64 ",\"dry_run\":%s,\"rows\":[%s]}\n",
+                       cli->opts->program->name + strlen("jobctl "), count, dry_run ? "true" : "false",
+                       changed->rows.n ? changed->rows.bytes : "");
         else if (!cli->quiet || dry_run)
                 printf("%" PRIu64 " task%s %s%s\n", count, count == 1 ? "" : "s", dry_run ? "would be " : "",
                        done);
@@ -196,25 +214,24 @@ static int change_run(struct cli *cli, const struct change *change)
 {
         CLEANUP_PICKED struct picked_tasks picked = { 0 };
         bool dry_run = opts_flag(cli->opts, "dry-run");
-        const char *name = cli->opts->program->name + strlen("jobctl ");
         struct msg request = { 0 };
         struct filling filling = { .request = &request, .words = { cli->opts->words, cli->opts->n_words } };
+        __attribute__((cleanup(changed_done))) struct changed changed = { 0 };
         struct err err = { 0 };
-        uint64_t count = 0;
 
         if (change->fill(cli, &filling, &err) < 0 || pick_targets(cli, change, &filling, &picked, &err) < 0)
                 return cli_fail(cli, &err);
         if (dry_run || (!opts_flag(cli->opts, "yes") && isatty(STDIN_FILENO))) {
-                if (send_all(cli, &request, &picked.targets, true, &count, &err) < 0)
+                if (send_all(cli, &request, &picked.targets, true, &changed, &err) < 0)
                         return cli_fail(cli, &err);
                 if (dry_run)
-                        return print_count(cli, name, change->done, count, true);
-                if (!may_go_on(cli, count, change->done))
+                        return print_changed(cli, change->done, &changed, true);
+                if (!may_go_on(cli, changed.count, change->done))
                         return err_exit_code(ERR_USAGE);
         }
-        if (send_all(cli, &request, &picked.targets, false, &count, &err) < 0)
+        if (send_all(cli, &request, &picked.targets, false, &changed, &err) < 0)
                 return cli_fail(cli, &err);
-        return print_count(cli, name, change->done, count, false);
+        return print_changed(cli, change->done, &changed, false);
 }
 
 /* --- the messages ---------------------------------------------------------------------------------------------- */
@@ -408,10 +425,15 @@ static int fill_set(struct cli *cli, struct filling *filling, struct err *err)
 
         filling->request->kind = MSG_set;
         for (size_t i = 0; i < cli->opts->n_words; i++) {
-                if (!is_setting(words[i]))
+                if (!is_setting(words[i])) {
                         words[n++] = words[i];
-                else if (set_one(set, words[i], err) < 0)
-                        return err_wrap(err, "%.80s", words[i]);
+                } else if (set_one(set, words[i], err) < 0) {
+                        struct err why = *err;
+
+                        return err_set(err, ERR_USAGE,
+                                       "%.80s: %s; example: jobctl set 36 priority=10 max-running=4 time=2h",
+                                       words[i], why.text);
+                }
         }
         filling->words.n = n;
         if (!set->has_priority && !set->has_max_running && !set->has_time_ms && !set->has_retries)

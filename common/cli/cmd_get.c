@@ -9,6 +9,7 @@
 
 #include "base/xalloc.h"
 #include "cli/command.h"
+#include "cli/sheet.h"
 #include "crypt/digest.h"
 
 static const struct opt options[] = {
@@ -156,8 +157,45 @@ static int save(struct cli *cli, const struct file *file, char *path, struct err
         return rc;
 }
 
-static int get_row(struct cli *cli, const struct listing *listing, const char *dir, bool single,
-                   struct err *err)
+/* One saved file: its path, or in JSON and CSV what v_data says of it, and the path. */
+static struct sheet *saved_sheet(const struct cli *cli)
+{
+        static const char *const columns[] = { "job_id", "task_index", "attempt", "name",
+                                               "bytes",  "sha256",     "path" };
+
+        return cli->form == CLI_FORM_TEXT ? NULL
+                                          : sheet_new(cli, "jobctl.get/1", columns, ARRAY_LEN(columns), NULL);
+}
+
+static void print_saved(const struct cli *cli, struct sheet *sheet, const struct file *file, const char *path)
+{
+        char numbers[4][24];
+        const uint64_t values[] = { file->job, file->index, file->attempt, file->bytes };
+        struct cell cells[4];
+
+        if (!sheet) {
+                if (!cli->quiet)
+                        printf("%s\n", path);
+                return;
+        }
+        for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
+                int n = snprintf(numbers[i], sizeof(numbers[i]), "%" PRIu64, values[i]);
+
+                cells[i] = (struct cell){ .kind = CELL_NUMBER, .text = numbers[i], .n = (size_t)n };
+        }
+        sheet_row(sheet, (struct cell[]){
+                                 cells[0],
+                                 cells[1],
+                                 cells[2],
+                                 { .kind = CELL_TEXT, .text = file->name, .n = strlen(file->name) },
+                                 cells[3],
+                                 { .kind = CELL_TEXT, .text = file->sha256, .n = DIGEST_HEX_BYTES },
+                                 { .kind = CELL_TEXT, .text = path, .n = strlen(path) },
+                         });
+}
+
+static int get_row(struct cli *cli, struct sheet *sheet, const struct listing *listing, const char *dir,
+                   bool single, struct err *err)
 {
         struct file file = { 0 };
         CLEANUP_WITH(xfree) char *path = NULL;
@@ -172,8 +210,8 @@ static int get_row(struct cli *cli, const struct listing *listing, const char *d
         rc = is_safe(file.name)
                      ? save(cli, &file, path, err)
                      : err_set(err, ERR_BAD_DATA, "the recorded name '%.80s' leaves the folder", file.name);
-        if (rc == 0 && !cli->quiet)
-                printf("%s\n", path);
+        if (rc == 0)
+                print_saved(cli, sheet, &file, path);
         xfree(file.name);
         return rc;
 }
@@ -207,6 +245,7 @@ static int is_single(struct cli *cli, const struct targets *targets, bool *ret_s
 
 static int get_all(struct cli *cli, const struct targets *targets, const char *dir, struct err *err)
 {
+        CLEANUP_WITH(sheet_free) struct sheet *sheet = saved_sheet(cli);
         uint64_t files = 0;
         bool single;
 
@@ -219,20 +258,21 @@ static int get_all(struct cli *cli, const struct targets *targets, const char *d
                 select_files(&listing, &targets->list[i]);
                 while ((more = listing_next(&listing, err)) > 0) {
                         files++;
-                        if (get_row(cli, &listing, dir, single, err) < 0)
+                        if (get_row(cli, sheet, &listing, dir, single, err) < 0)
                                 return -1;
                 }
                 if (more < 0)
                         return -1;
         }
-        return files ? 0
-                     : err_set(err, ERR_NOT_FOUND,
+        if (!files)
+                return err_set(err, ERR_NOT_FOUND,
                                "no files were recorded; jobsubmit --out GLOB records some");
+        return sheet ? sheet_end(sheet, err) : 0;
 }
 
 static int list_files(struct cli *cli, const struct targets *targets)
 {
-        static const struct print print = { .schema = "jobctl.files/1" };
+        static const struct print print = { .schema = "jobctl.get/1" };
         struct listing *listings = command_listings(cli, LIST_KIND_FILES, targets);
         int code = command_print(cli, &print, listings, targets->n);
 

@@ -128,7 +128,7 @@ static int run_secret_rm(struct cli *cli)
 
 static int run_secret_ls(struct cli *cli)
 {
-        static const struct print print = { .schema = "jobctl.secret.ls/1" };
+        static const struct print print = { .schema = "jobctl.secret/1" };
         CLEANUP_LISTING struct listing listing = { .cli = cli, .request = { .kind = MSG_list } };
         struct err err = { 0 };
 

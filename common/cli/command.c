@@ -34,7 +34,8 @@ int command_change(struct cli *cli, struct msg *request, const char *done)
         if (!answer)
                 return cli_fail(cli, &err);
         if (cli->form == CLI_FORM_JSON)
-                printf("{\"schema\":\"jobctl.change/1\",\"changed\":%" PRIu64 "}\n", answer->u.changed.count);
+                printf("{\"schema\":\"jobctl.change/1\",\"changed\":%" PRIu64 ",\"rows\":[]}\n",
+                       answer->u.changed.count);
         else if (!cli->quiet)
                 printf("%s%s%s\n", done, answer->u.changed.n_detail ? ": " : "",
                        answer->u.changed.n_detail ? answer->u.changed.detail : "");

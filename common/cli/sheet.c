@@ -47,8 +47,10 @@ struct sheet *sheet_new(const struct cli *cli, const char *schema, const char *c
         if (cli->form == CLI_FORM_JSON)
                 buf_addf(&sheet->out, "{\"schema\":\"%s\",\"rows\":[", schema);
         if (cli->form == CLI_FORM_CSV)
-                for (size_t i = 0; i < n_columns; i++)
-                        buf_addf(&sheet->out, "%s%s", columns[i], i + 1 < n_columns ? "," : "\n");
+                for (size_t i = 0; i < n_columns; i++) {
+                        escape_add_csv(&sheet->out, columns[i], strlen(columns[i]));
+                        buf_add_char(&sheet->out, i + 1 < n_columns ? ',' : '\n');
+                }
         return sheet;
 }
 
@@ -193,7 +195,10 @@ static void json_row(struct sheet *sheet, const struct cell *cells)
 {
         buf_add_str(&sheet->out, sheet->n_rows ? ",\n{" : "\n{");
         for (size_t i = 0; i < sheet->n_columns; i++) {
-                buf_addf(&sheet->out, "%s\"%s\":", i ? "," : "", sheet->columns[i]);
+                if (i)
+                        buf_add_char(&sheet->out, ',');
+                buf_add_json_str(&sheet->out, sheet->columns[i], strlen(sheet->columns[i]));
+                buf_add_char(&sheet->out, ':');
                 cell_add_json(&sheet->out, &cells[i], i == sheet->json_column);
         }
         buf_add_char(&sheet->out, '}');

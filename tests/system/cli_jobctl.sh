@@ -34,6 +34,11 @@ exits "logs has no JSON" 64 jobctl --json logs "$alpha"
 matches "and says where there is" "$err" 'jobctl sql --json'
 exits "no such worker" 66 jobctl worker show w77
 exits "which one?" 64 jobctl show
+for command in ls show tasks wait results events cancel; do
+        exits "$command: no selector on stdin is no job" 0 jobctl --json "$command" - </dev/null
+        matches "an empty list" "$out" '^(\{"schema":"jobctl.*"rows":\[\]\}|)$'
+done
+equal "with its heading" "$(jobctl tasks --csv -o task_id,status - </dev/null)" "task_id,status"
 
 # --- ls
 equal "-s takes our words" "$(ids jobctl --json ls -s failed)" "$alpha "
@@ -107,6 +112,7 @@ exits "retry what failed" 0 jobctl retry --failed "$long"
 matches "one task" "$out" '^1 task queued again'
 exits "cancel the job" 0 jobctl --json cancel "$long"
 matches "as JSON" "$out" '"schema":"jobctl.cancel/1","changed":1'
+matches "a row a job" "$(tr -d '\n' <<<"$out")" "\"rows\":\[\{\"job_id\":$long,\"changed\":1\}\]\}$"
 exits "wait" 1 jobctl wait "$long" --timeout 30
 jobsubmit -a 1-300 -- sleep 60 >many
 equal "more than 100 tasks are asked for on a terminal" "$(echo n | script -qec "jobctl cancel $(cat many)" /dev/null | grep -c 'Go on')" 1
@@ -116,6 +122,8 @@ equal "is seen" "$(ask "SELECT priority FROM v_jobs WHERE job_id=$(cat many)")" 
 exits "hold" 0 jobctl hold "$(cat many)"
 exits "a script is taken at its word" 0 jobctl cancel "$(cat many)"
 exits "nothing is left" 1 jobctl wait "$(cat many)" --timeout 30
+exits "a wrong setting" 64 jobctl set last priority=101
+matches "says what would work" "$err" "priority=101: '101' is not within .*; example: jobctl set 36 priority=10"
 for command in cancel hold release retry 'signal TERM' 'set priority=1'; do
         # shellcheck disable=SC2086
         exits "$command: no such job" 66 jobctl $command 999999
