@@ -10,16 +10,16 @@
 /* Options of the script first, then the command line, which therefore counts more. *ret_is_script: the first word is
  * a script; its text stays in *script. */
 struct script { /* what its options point into */
-        struct buf text, ignored;
-        struct json_texts texts;
+        struct buf text;
+        struct slurm_script slurm;
         size_t late;
 };
 
 static void script_done(struct script *script)
 {
         buf_done(&script->text);
-        buf_done(&script->ignored);
-        json_texts_done(&script->texts);
+        buf_done(&script->slurm.ignored);
+        json_texts_done(&script->slurm.texts);
 }
 
 static int parse(int n_words, char *const *words, struct opts *opts, struct submit *submit,
@@ -33,8 +33,9 @@ static int parse(int n_words, char *const *words, struct opts *opts, struct subm
         if (!line.help && !line.version && !line.had_dashes && line.n_words && !opts_has(&line, "type"))
                 submit->is_script = submit_is_script(line.words[0]);
         slurm = opts_has(&line, "compat") && opts_number(&line, "compat", 0) == COMPAT_SLURM;
-        if (slurm && submit_slurm_options(submit->is_script ? line.words[0] : NULL, opts, &script->texts,
-                                          &script->ignored, err) < 0)
+        script->slurm.has_time = opts_has(&line, "time");
+        if (slurm &&
+            submit_slurm_options(submit->is_script ? line.words[0] : NULL, opts, &script->slurm, err) < 0)
                 return -1;
         if (submit->is_script &&
             submit_script_options(line.words[0], opts, &script->text, &script->late, err) < 0)
@@ -147,7 +148,7 @@ static int submit_and_wait(struct submit *submit)
 
 static void say_of_script(const struct cli *cli, const struct script *script)
 {
-        const char *p = script->ignored.n ? script->ignored.bytes : "";
+        const char *p = script->slurm.ignored.n ? script->slurm.ignored.bytes : "";
 
         if (script->late)
                 cli_note(
@@ -176,11 +177,14 @@ int main(int argc, char **argv)
                 return 0;
         cli_init(&cli, "jobsubmit", &opts);
         say_of_script(&cli, &script);
-        if (!opts_flag(&opts, "dry-run") && submit_slurm_partition(&cli, &opts, &script.texts, &err) < 0)
+        if (submit_slurm_partition(&cli, &opts, &script.slurm.texts, &err) < 0)
                 return cli_exit(cli_fail(&cli, &err));
         submit.cli = &cli;
         submit.opts = &opts;
-        if (opts_has(&opts, "from"))
+        if (opts_has(&opts, "from") && opts_has(&opts, "file")) {
+                err_set(&err, ERR_USAGE, "--from and --file exclude each other: one command, one of them");
+                code = cli_fail(&cli, &err);
+        } else if (opts_has(&opts, "from"))
                 code = submit_from(&cli, &opts);
         else
                 code = submit_and_wait(&submit);

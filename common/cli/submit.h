@@ -82,6 +82,9 @@ opt_parse_fn submit_parse_scale;
 /* submit_shape.c: task `index` (ascending) asks for what this description says; nothing happens if the job's says so. */
 int submit_add_shape(struct submit *submit, uint64_t index, const struct rec_job_spec *asks,
                      struct err *err) MUST_CHECK;
+/* What a task of a graph says for itself, as its own description (PROTOCOL.md, Entries). */
+void submit_encode_own(const struct rec_job_spec *task, const struct rec_job_spec *job, uint32_t stdin_from,
+                       struct buf *json);
 void submit_end_shapes(struct submit *submit); /* puts them into submit->spec */
 void submit_shapes_done(struct submit *submit);
 void submit_describe_entries(struct submit *submit);
@@ -100,13 +103,18 @@ bool submit_is_script(const char *word);
 int submit_read_head(const char *path, struct buf *text, struct err *err) MUST_CHECK;
 /* Split as a shell does, without expanding anything; the words lie in the line itself. How many, or -1. */
 int submit_split_words(char *line, char *words[SCRIPT_WORDS_MAX], struct err *err) MUST_CHECK;
-/* submit_slurm.c: --compat slurm. The #SBATCH lines of a script (NULL: none) and what Slurm does by itself, as options.
- * *ignored: a line for each option that has no counterpart. */
-int submit_slurm_options(const char *path, struct opts *opts, struct json_texts *texts, struct buf *ignored,
+/* submit_slurm.c: --compat slurm. The #SBATCH lines of a script (path NULL: none) and what Slurm does by itself, as
+ * options, whose values point into *script. */
+struct slurm_script {
+        struct json_texts texts;
+        struct buf ignored; /* a line for each option that has no counterpart */
+        bool has_time; /* set by the caller: the command line has a --time */
+};
+int submit_slurm_options(const char *path, struct opts *opts, struct slurm_script *script,
                          struct err *err) MUST_CHECK;
-/* A queue that a #SBATCH line names and that is not there is not made: asks, says so, and takes the default one. *texts: those
- * of submit_slurm_options. */
-int submit_slurm_partition(struct cli *cli, struct opts *opts, const struct json_texts *texts,
+/* A queue that a #SBATCH line names and that is not there is not made: asks (not with --dry-run), says so, and takes the
+ * default one. *texts: those of the script. */
+int submit_slurm_partition(struct cli *cli, struct opts *opts, struct json_texts *texts,
                            struct err *err) MUST_CHECK;
 int slurm_time(const char *text, uint64_t *ret_s,
                struct err *err) MUST_CHECK; /* Slurm's way to write a time */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/name.h"
 #include "base/xalloc.h"
 #include "cli/listing.h"
 #include "cli/submit.h"
@@ -20,6 +21,7 @@ struct slurm {
         struct json_texts *texts;
         struct buf *ignored;
         bool exports; /* --export was given */
+        bool has_time; /* the command line has a --time */
         const char *mem_per_cpu; /* with its unit; NULL: not given */
 };
 
@@ -57,6 +59,7 @@ static const struct slurm_option {
         { "export", 0, IS_EXPORT, NULL },
         { "get-user-env", 0, IS_NOTHING, NULL },
         { "gpus", 'G', IS_GPUS, "gpus" },
+        { "gpus-per-node", 0, IS_GPUS, "gpus" },
         { "gpus-per-task", 0, IS_GPUS, "gpus" },
         { "gres", 0, IS_GPUS, "gpus" },
         { "hold", 'H', IS_FLAG, "hold" },
@@ -71,11 +74,14 @@ static const struct slurm_option {
         { "ntasks-per-node", 0, IS_ONE, NULL },
         { "open-mode", 0, IS_RECORDED, NULL },
         { "output", 'o', IS_RECORDED, NULL },
+        { "parsable", 0, IS_NOTHING, NULL },
         { "partition", 'p', AS_IT_IS, "queue" },
+        { "quiet", 'Q', IS_NOTHING, NULL },
         { "requeue", 0, IS_NOTHING, NULL },
         { "signal", 0, IS_SIGNAL, "warn" },
         { "time", 't', IS_TIME, "time" },
         { "wait", 'W', IS_FLAG, "wait" },
+        { "workdir", 0, AS_IT_IS, "cwd" }, /* as older versions spell chdir */
 };
 
 /* Slurm's options that take no value, or only one behind a =: the word behind them is the next option. */
@@ -192,10 +198,13 @@ static int give_memory(struct slurm *slurm, const struct slurm_option *option, c
                        struct err *err)
 {
         CLEANUP_BUF struct buf text = { 0 };
+        size_t n = MIN(strlen(value), (size_t)60), digits = strspn(value, "0123456789");
 
         if (strcmp(value, "0") == 0)
                 return 0; /* all of the node's */
-        buf_addf(&text, "%.60s%s", value, *value && strspn(value, "0123456789") == strlen(value) ? "M" : "");
+        if (n > 1 && strchr("bB", value[n - 1]) && strchr("kmgtKMGT", value[n - 2]))
+                n--; /* 4GB is 4G */
+        buf_addf(&text, "%.*s%s", (int)n, value, digits && !value[digits] ? "M" : "");
         if (option->how == IS_MEMORY)
                 return give(slurm, option, option->ours, text.bytes, err);
         slurm->mem_per_cpu = json_texts_keep(slurm->texts, &text); /* how many cpus may come later */
@@ -226,9 +235,8 @@ static int give_begin(struct slurm *slurm, const struct slurm_option *option, co
 {
         static const struct {
                 const char *word, *ours;
-        } words[] = {
-                { "midnight", "00:00" }, { "noon", "12:00" }, { "teatime", "16:00" }, { "today", "now" }
-        };
+        } words[] = { { "midnight", "00:00" }, { "noon", "12:00" },    { "elevenses", "11:00" },
+                      { "fika", "15:00" },     { "teatime", "16:00" }, { "today", "now" } };
         static const struct {
                 const char *word;
                 uint64_t seconds;
@@ -257,8 +265,12 @@ static int give_begin(struct slurm *slurm, const struct slurm_option *option, co
                         return give(slurm, option, option->ours, text, err);
                 }
         }
-        if (sscanf(value, "%2u/%2u/%2u%c", &month, &day, &year, &end) == 3) {
-                snprintf(text, sizeof(text), "20%02u-%02u-%02u", year, month, day);
+        if (sscanf(value, "%2u/%2u/%2u%c", &month, &day, &year, &end) == 3 ||
+            (sscanf(value, "%2u/%2u/%2u%c", &month, &day, &year, &end) == 4 && end == '-')) {
+                const char *clock = strchr(value, '-');
+
+                snprintf(text, sizeof(text), "20%02u-%02u-%02u%s%.20s", year, month, day, clock ? "T" : "",
+                         clock ? clock + 1 : "");
                 return give(slurm, option, option->ours, text, err);
         }
         return give(slurm, option, option->ours, value, err);
@@ -319,6 +331,8 @@ static int give_export(struct slurm *slurm, const struct slurm_option *option, c
         for (char *word = strtok_r(words, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
                 if (strcmp(word, "NONE") == 0 || strcmp(word, "NIL") == 0)
                         continue;
+                if (strcmp(word, "ALL") != 0 && !strchr(word, '=') && !getenv(word))
+                        continue; /* what is not set here is not set there */
                 if (strcmp(word, "ALL") == 0 ? give(slurm, option, "env-all", NULL, err) < 0
                                              : give(slurm, option, "env", word, err) < 0)
                         return -1;
@@ -336,6 +350,8 @@ static int give_gpus(struct slurm *slurm, const struct slurm_option *option, con
                 const char *colon = strrchr(word, ':');
                 const char *count = colon ? colon + 1 : isdigit((unsigned char)*word) ? word : "1";
 
+                if (strcmp(count, "0") == 0 || strcmp(word, "none") == 0)
+                        continue;
                 if (strcmp(option->name, "gres") == 0 && strncmp(word, "gpu", 3) != 0)
                         ignore(slurm, option->name, "is understood for gpu only; the others are ignored");
                 else if (give(slurm, option, option->ours, isdigit((unsigned char)*count) ? count : "1",
@@ -470,10 +486,27 @@ static int add_surroundings(struct slurm *slurm, struct err *err)
         return *host ? add_pair(slurm, "SLURM_SUBMIT_HOST", host, err) : 0;
 }
 
-int submit_slurm_options(const char *path, struct opts *opts, struct json_texts *texts, struct buf *ignored,
-                         struct err *err)
+/* A signal before an end that nobody has said: the time limit of a partition, which there is not here. */
+static void settle_signal(struct slurm *slurm)
 {
-        struct slurm slurm = { .opts = opts, .texts = texts, .ignored = ignored };
+        struct opts *opts = slurm->opts;
+        size_t kept = 0;
+
+        if (!opts_has(opts, "warn") || opts_has(opts, "time") || slurm->has_time)
+                return;
+        ignore(slurm, "signal", "is ignored: without --time there is no end to warn of");
+        for (size_t i = 0; i < opts->n_values; i++)
+                if (strcmp(opts->values[i].opt->name, "warn") != 0)
+                        opts->values[kept++] = opts->values[i];
+        opts->n_values = kept;
+}
+
+int submit_slurm_options(const char *path, struct opts *opts, struct slurm_script *script, struct err *err)
+{
+        struct slurm slurm = { .opts = opts,
+                               .texts = &script->texts,
+                               .ignored = &script->ignored,
+                               .has_time = script->has_time };
         CLEANUP_BUF struct buf text = { 0 };
         size_t no = 0;
         char *next = NULL;
@@ -495,28 +528,55 @@ int submit_slurm_options(const char *path, struct opts *opts, struct json_texts 
         }
         if (settle_memory(&slurm, err) < 0)
                 return err_wrap(err, "%s: #SBATCH", path);
+        settle_signal(&slurm);
         return add_surroundings(&slurm, err);
 }
 
-/* A name that is no queue would make one, to which nobody has given a limit or a weight. */
-int submit_slurm_partition(struct cli *cli, struct opts *opts, const struct json_texts *texts,
-                           struct err *err)
+/* Is it the value that a #SBATCH line gave? The command line's are not ours to change. */
+static bool is_from_script(const struct json_texts *texts, const char *text)
+{
+        for (size_t i = 0; i < texts->n; i++)
+                if (texts->list[i] == text)
+                        return true;
+        return false;
+}
+
+/* 1: there is a queue of this name. */
+static int queue_exists(struct cli *cli, const char *name, struct err *err)
+{
+        CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_QUEUES);
+
+        if (strcmp(name, "default") == 0 || !name_is_valid(name, strlen(name)))
+                return strcmp(name, "default") == 0;
+        listing.request.u.list.name = name;
+        listing.request.u.list.n_name = strlen(name);
+        return listing_next(&listing, err);
+}
+
+/* A name that is no queue would make one, to which nobody has given a limit or a weight: the first of the list that is
+ * there is taken, else the default one. */
+int submit_slurm_partition(struct cli *cli, struct opts *opts, struct json_texts *texts, struct err *err)
 {
         const char *queue = opts_text(opts, "queue");
-        CLEANUP_LISTING struct listing listing = listing_of(cli, LIST_KIND_QUEUES);
-        bool ours = false;
-        int found;
+        const struct opt *opt = opt_find(&submit_program, "queue");
+        CLEANUP_WITH(xfree) char *words = NULL;
+        char *save = NULL;
 
-        for (size_t i = 0; i < texts->n; i++)
-                ours |= texts->list[i] == queue;
-        if (!queue || !ours || strcmp(queue, "default") == 0)
+        if (!queue || !is_from_script(texts, queue))
                 return 0;
-        listing.request.u.list.name = queue;
-        listing.request.u.list.n_name = strlen(queue);
-        found = listing_next(&listing, err);
-        if (found != 0)
-                return found < 0 ? -1 : 0;
+        words = xstrdup(queue);
+        for (char *word = strtok_r(words, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+                CLEANUP_BUF struct buf name = { 0 };
+                int found = opts_flag(opts, "dry-run") ? 1 : queue_exists(cli, word, err);
+
+                if (found < 0)
+                        return -1;
+                if (found == 0)
+                        continue;
+                buf_add_str(&name, word);
+                return opts_add(opts, opt, json_texts_keep(texts, &name), true, err);
+        }
         cli_note(cli, "#SBATCH --partition: there is no queue %.64s here; the job goes to the queue default",
                  queue);
-        return opts_add(opts, opt_find(&submit_program, "queue"), "default", true, err);
+        return opts_add(opts, opt, "default", true, err);
 }

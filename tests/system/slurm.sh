@@ -71,6 +71,17 @@ becomes "memory in MiB" '"mem":104857600[,}]' --mem=100
 becomes "memory with a unit" '"mem":2147483648[,}]' '--mem 2G'
 becomes "memory a cpu, whatever comes first" '"mem":4294967296[,}]' --mem-per-cpu=1G '-c 4'
 becomes "unless it is said for all" '"mem":104857600[,}]' --mem-per-cpu=1G --mem=100M -c4
+becomes "as people write it" '"mem":4294967296[,}]' --mem=4GB
+becomes "for a cpu, too" '"mem":2147483648[,}]' --mem-per-cpu=1gb -c2
+says --gres=gpu:0 --gpus=0 --gres=none --mem=0 --parsable --quiet '--export=NO_SUCH_NAME,HOME' --input=/dev/null
+equal "what asks for nothing is no mistake" "$err" ""
+lacks "and asks for nothing" "$out" '"(gpus|mem)"|NO_SUCH_NAME'
+becomes "gpus of the one node" '"gpus":2[,}]' --gpus-per-node=2
+becomes "a date and a time" '"at_us":[0-9]+' '--begin 12/24/40-18:30'
+says --signal=USR1@30
+matches "a warning before no end is said" "$err" '--signal is ignored: without --time'
+lacks "and not sent" "$out" warn_
+becomes "the folder as older versions spell it" '"cwd":"/usr"' --workdir=/usr
 becomes "gpus of a kind" '"gpus":3[,}]' --gpus=a100:3
 becomes "gpus as generic resources" '"gpus":2[,}]' --gres=gpu:v100:2
 becomes "a start so long from now" '"at_delay_ms":7200000[,}]' --begin=now+2hours
@@ -100,6 +111,9 @@ equal "no such queue was made" "$(ask "SELECT COUNT(*) FROM v_queues WHERE queue
 exits "once there is one" 0 jobsubmit --queue gold --wait --timeout 60 true
 exits "it is the job's" 0 jobsubmit --compat slurm --timeout 60 ./p.sh
 equal "without a word" "$err" ""
+printf '#!/bin/sh\n#SBATCH -p silver,gold\nexit 0\n' >p2.sh
+exits "the first that is there of several" 0 jobsubmit --compat slurm --wait --timeout 60 ./p2.sh
+equal "is taken" "$(ask "SELECT queue FROM v_jobs WHERE job_id=$out")" gold
 equal "in the rows too" "$(ask "SELECT queue FROM v_jobs WHERE job_id=$out")" gold
 
 printf '#!/bin/sh\n#SBATCH --export=NONE\n#SBATCH -D /\necho "${FROM_SHELL-none} $PWD"\n' >e.sh
