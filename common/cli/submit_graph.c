@@ -44,9 +44,11 @@ static const char *const default_keys[] = { "command", NULL };
 static const char *const top_keys[] = { "name", "defaults", "tasks", NULL };
 static const char *const task_keys[] = { "name", "after", "stdin_from", "command", NULL };
 /* What each task may say for itself, by its own description or by its shape; everything else is the job's. */
-static const char *const own_options[] = { "type",  "env",     "cwd",      "time",     "grace",
-                                           "cpus",  "mem",     "gpus",     "res",      "require",
-                                           "avoid", "retries", "retry-on", "ok-codes", NULL };
+static const char *const own_options[] = { "type",     "env",      "cwd", "time",    "grace", "cpus",
+                                           "mem",      "gpus",     "res", "require", "avoid", "retries",
+                                           "retry-on", "ok-codes", "out", "out-max", "warn",  NULL };
+/* What makes tasks elsewhere: a graph has its own. */
+static const char *const sources[] = { "array", "each-line", "each-csv", "each-json", "each-sql", NULL };
 
 static void graph_done(struct graph *graph)
 {
@@ -361,16 +363,19 @@ static int check_keys(const struct graph *graph, const struct node *node, struct
         for (size_t at = node->token + 1; at < list[node->token].next; at = json_next(list, at + 1)) {
                 const char *key = graph->text.bytes + list[at].at;
                 size_t n = list[at].end - list[at].at;
+                const struct opt *opt;
                 char name[65] = { 0 };
 
                 for (size_t i = 0; i < n && i < 64; i++)
                         name[i] = key[i] == '_' ? '-' : key[i];
-                if (!is_key(task_keys, key, n) && !is_own_option(key, n) && opt_find(&submit_program, name))
+                opt = memchr(key, '-', n) ? NULL : opt_find(&submit_program, name);
+                if (!is_key(task_keys, key, n) && !is_own_option(key, n) && opt && !opt->command)
                         return err_set(
-                                err, ERR_BAD_DATA,
-                                "tasks[%u] (%.80s): %.*s is the same for all tasks of a graph; put it into "
-                                "defaults",
-                                node->no, node->name, (int)n, key);
+                                err, ERR_BAD_DATA, "tasks[%u] (%.80s): %.*s %s", node->no, node->name, (int)n,
+                                key,
+                                is_key(sources, name, strlen(name))
+                                        ? "has no meaning here: the tasks of a graph are those of this list"
+                                        : "is the same for all tasks of a graph; put it into defaults");
         }
         return 0;
 }
@@ -399,32 +404,6 @@ static int add_line(const struct graph *graph, struct opts *opts, struct err *er
                         return -1;
         }
         return 0;
-}
-
-static void encode_own(const struct submit *one, uint32_t stdin_from, struct buf *json)
-{
-        const struct rec_job_spec *spec = &one->spec;
-        const struct rec_job_spec own = {
-                .ok_codes = spec->ok_codes,
-                .n_ok_codes = spec->n_ok_codes,
-                .type = spec->type,
-                .has_type = true,
-                .args = spec->args,
-                .n_args = spec->n_args,
-                .env = spec->env,
-                .n_env = spec->n_env,
-                .cwd = spec->cwd,
-                .n_cwd = spec->n_cwd,
-                .time_ms = spec->time_ms,
-                .has_time_ms = spec->has_time_ms,
-                .grace_ms = spec->grace_ms,
-                .has_grace_ms = spec->has_grace_ms,
-                .stdin_index = stdin_from,
-                .has_stdin_index = stdin_from > 0,
-        };
-
-        buf_add_char(json, 1);
-        job_spec_encode(&own, json);
 }
 
 /* The task as if it were a command line of its own; of that, what a task may say for itself. */
@@ -456,7 +435,7 @@ static int describe(struct graph *graph, const struct node *node, const char *pa
         if (rc == 0 && one.spec.type != graph->submit->spec.type)
                 rc = err_set(err, ERR_BAD_DATA, "%s: type: all tasks of a graph have the same", path);
         if (rc == 0)
-                encode_own(&one, node->stdin_from, json);
+                submit_encode_own(&one.spec, &graph->submit->spec, node->stdin_from, json);
         if (rc == 0 && submit_add_shape(graph->submit, node->no + UINT64_C(1), &one.spec, err) < 0)
                 rc = err_wrap(err, "%s", path);
         submit_done(&one);
@@ -509,6 +488,17 @@ static int name_of_job(struct graph *graph, const char *path, struct err *err)
         return cli_check_text("name", submit->name, 1, NAME_BYTES_MAX, err);
 }
 
+/* The tasks of a graph are those in its file. */
+static int check_sources(const struct opts *opts, struct err *err)
+{
+        for (size_t i = 0; sources[i]; i++)
+                if (opts_has(opts, sources[i]))
+                        return err_set(err, ERR_USAGE,
+                                       "--%s and --file exclude each other: the tasks of a graph stand in it",
+                                       sources[i]);
+        return 0;
+}
+
 /* What holds for all: the defaults, then the command line, which counts more. */
 static int options_of_job(struct graph *graph, struct err *err)
 {
@@ -525,6 +515,8 @@ static int options_of_job(struct graph *graph, struct err *err)
                 if (opts_add(&opts, line->values[i].opt, line->values[i].text, line->values[i].number != 0,
                              err) < 0)
                         return -1;
+        if (check_sources(&opts, err) < 0)
+                return -1;
         submit->opts = &opts;
         rc = submit_options(submit, err);
         submit->opts = line;

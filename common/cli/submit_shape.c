@@ -147,6 +147,56 @@ void submit_end_shapes(struct submit *submit)
         submit->spec.n_shapes = shapes->n;
 }
 
+static bool same_texts(const char *const *a, size_t n_a, const char *const *b, size_t n_b)
+{
+        if (n_a != n_b)
+                return false;
+        for (size_t i = 0; i < n_a; i++)
+                if (strcmp(a[i], b[i]) != 0)
+                        return false;
+        return true;
+}
+
+void submit_encode_own(const struct rec_job_spec *task, const struct rec_job_spec *job, uint32_t stdin_from,
+                       struct buf *json)
+{
+        struct rec_job_spec own = {
+                .ok_codes = task->ok_codes,
+                .n_ok_codes = task->n_ok_codes,
+                .type = task->type,
+                .has_type = true,
+                .args = task->args,
+                .n_args = task->n_args,
+                .env = task->env,
+                .n_env = task->n_env,
+                .cwd = task->cwd,
+                .n_cwd = task->n_cwd,
+                .time_ms = task->time_ms,
+                .has_time_ms = task->has_time_ms,
+                .grace_ms = task->grace_ms,
+                .has_grace_ms = task->has_grace_ms,
+                .stdin_index = stdin_from,
+                .has_stdin_index = stdin_from > 0,
+        };
+
+        if (!same_texts(task->outs, task->n_outs, job->outs, job->n_outs)) {
+                own.outs = task->outs;
+                own.n_outs = task->n_outs;
+        }
+        if (task->has_out_max && (!job->has_out_max || task->out_max != job->out_max)) {
+                own.out_max = task->out_max;
+                own.has_out_max = true;
+        }
+        if (task->has_warn_signal &&
+            (task->warn_signal != job->warn_signal || task->warn_ms != job->warn_ms)) {
+                own.warn_signal = task->warn_signal;
+                own.warn_ms = task->warn_ms;
+                own.has_warn_signal = own.has_warn_ms = true;
+        }
+        buf_add_char(json, 1);
+        job_spec_encode(&own, json);
+}
+
 void submit_shapes_done(struct submit *submit)
 {
         struct submit_shapes *shapes = submit->shapes;

@@ -39,10 +39,18 @@ bad "an unknown key" 'tasks\[0\] \(x\): unknown key "commnd"; did you mean' '{"t
 bad "a name twice" 'tasks\[0\] and tasks\[1\] have the same name "x"' '{"tasks":[{"name":"x","command":["true"]},{"name":"x","command":["true"]}]}'
 bad "no command" 'tasks\[0\] \(x\): no command' '{"tasks":[{"name":"x"}]}'
 bad "what only a job has" 'tasks\[0\] \(x\): queue is the same for all tasks' '{"tasks":[{"name":"x","command":["true"],"queue":"q"}]}'
+bad "what only an array has" 'tasks\[0\] \(x\): array has no meaning here' '{"tasks":[{"name":"x","command":["true"],"array":"1-3"}]}'
+bad "what only the command has" 'tasks\[0\] \(x\): "wait" is for the whole command' '{"tasks":[{"name":"x","command":["true"],"wait":true}]}'
 bad "a wrong need" 'tasks\[0\] \(x\): cpus: .*example' '{"tasks":[{"name":"x","command":["true"],"cpus":"many"}]}'
 bad "a wrong value" 'tasks\[0\] \(x\): time: .*example' '{"tasks":[{"name":"x","command":["true"],"time":"soon"}]}'
 bad "no JSON" 'bad.json: ' '{"tasks":['
 exits "no file" 66 jobsubmit -f nowhere.json
+for source in '-a 1-3' '--each-line bad.json'; do
+        # shellcheck disable=SC2086
+        exits "a graph and $source" 64 jobsubmit -f diamond.json $source
+        matches "exclude each other" "$err" 'and --file exclude each other'
+done
+exits "one of -f and --from" 64 jobsubmit -f diamond.json --from -
 equal "nothing of that was submitted" "$(ask "SELECT COUNT(*) FROM v_jobs")" "$before"
 
 # Tasks that ask for different things.
@@ -79,6 +87,16 @@ cat >line.json <<'E5'
   {"name": "y", "cpus": 3, "command": ["sh", "-c", "test $JOB_CPUS = 3"]}]}
 E5
 exits "the command line counts more than the defaults" 0 jobsubmit -q --cpus 2 -f line.json --wait --timeout 60
+
+cat >own.json <<'E6'
+{"defaults": {"out": "*.all"}, "tasks": [
+  {"name": "x", "out": ["*.mine"], "command": ["sh", "-c", "touch a.all b.mine c.other"]},
+  {"name": "y", "out_max": 4, "command": ["sh", "-c", "touch a.all b.mine; echo 12345"]},
+  {"name": "z", "time": 60, "warn": "USR1@59s", "command": ["sh", "-c", "trap 'echo warned; exit 0' USR1; sleep 60 & wait"]}]}
+E6
+exits "what each records, keeps and is warned by" 0 jobsubmit -q -f own.json --wait --timeout 60
+equal "files of its own beside those of all" "$(jobctl get last --list --csv | cut -d, -f2,5 | tail -n +2 | tr '\n' ' ')" "1,a.all 1,b.mine 2,a.all "
+equal "output of its own length, a signal of its own" "$(jobctl logs last)" 1234warned
 
 # Layers of tasks, a coordinator that is killed in the middle, and the proof that nobody started early.
 /usr/bin/python3 - >layers.json <<'E2'

@@ -313,6 +313,19 @@ struct job_spec_box *wlease_own_spec(const struct wlease *lease, uint64_t index)
                 merged.ok_codes = said->spec.ok_codes;
                 merged.n_ok_codes = said->spec.n_ok_codes;
         }
+        if (said->spec.n_outs > 0) {
+                merged.outs = said->spec.outs;
+                merged.n_outs = said->spec.n_outs;
+        }
+        if (said->spec.has_out_max) {
+                merged.out_max = said->spec.out_max;
+                merged.has_out_max = true;
+        }
+        if (said->spec.has_warn_signal) {
+                merged.warn_signal = said->spec.warn_signal;
+                merged.warn_ms = said->spec.warn_ms;
+                merged.has_warn_signal = merged.has_warn_ms = true;
+        }
         merged.stdin_index = said->spec.stdin_index;
         merged.has_stdin_index = said->spec.has_stdin_index;
         merged.grace_ms = said->spec.grace_ms;
