@@ -12,6 +12,8 @@
 #include "base/xalloc.h"
 
 #define CONNECT_TIMEOUT_MS 10000
+#define NOTE_BYTES 2048 /* longer ones are cut */
+#define NOTES_KEPT 65536 /* bytes of notes that are known to have been said */
 
 #define COMMON_ROWS                                                                                          \
         { .name = "profile",                                                                                 \
@@ -59,14 +61,19 @@ void cli_init(struct cli *cli, const char *program, const struct opts *opts)
         cli->quiet = opts_flag(opts, "quiet");
         cli->verbose = opts_flag(opts, "verbose");
         cli->escape = isatty(STDOUT_FILENO);
+        cli->notes = xcalloc(1, sizeof(*cli->notes));
 }
 
 void cli_done(struct cli *cli)
 {
         client_free(cli->client);
         profile_free(cli->profile);
+        if (cli->notes)
+                buf_done(cli->notes);
+        xfree(cli->notes);
         cli->client = NULL;
         cli->profile = NULL;
+        cli->notes = NULL;
 }
 
 /* --- profile and connection ----------------------------------------------------------------------------------- */
@@ -159,35 +166,36 @@ int cli_fail(const struct cli *cli, const struct err *err)
         return cli_fail_early(cli->program, err);
 }
 
-static void say_v(const struct cli *cli, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
-static void say_v(const struct cli *cli, const char *fmt, va_list args)
-{
-        char text[2048];
-
-        vsnprintf(text, sizeof(text), fmt, args);
-        say(cli->program, text);
-}
-
 void cli_note(const struct cli *cli, const char *fmt, ...)
 {
+        char text[NOTE_BYTES];
+        CLEANUP_BUF struct buf line = { 0 };
         va_list args;
 
         if (cli->quiet)
                 return;
         va_start(args, fmt);
-        say_v(cli, fmt, args);
+        vsnprintf(text, sizeof(text), fmt, args);
         va_end(args);
+        buf_addf(&line, "%s\n", text);
+        if (cli->notes && cli->notes->n > 0 && strstr(cli->notes->bytes, line.bytes))
+                return;
+        if (cli->notes && cli->notes->n < NOTES_KEPT)
+                buf_add(cli->notes, line.bytes, line.n);
+        say(cli->program, text);
 }
 
 void cli_detail(const struct cli *cli, const char *fmt, ...)
 {
+        char text[NOTE_BYTES];
         va_list args;
 
         if (!cli->verbose)
                 return;
         va_start(args, fmt);
-        say_v(cli, fmt, args);
+        vsnprintf(text, sizeof(text), fmt, args);
         va_end(args);
+        say(cli->program, text);
 }
 
 int cli_check_text(const char *what, const char *text, size_t least, size_t most, struct err *err)

@@ -19,6 +19,7 @@ struct cli {
         bool escape; /* stdout is a terminal: text of other people is escaped */
         struct profile *profile;
         struct client *client;
+        struct buf *notes; /* said already, a line each */
 };
 
 extern const struct opt cli_common_options[]; /* --profile … --no-color; of every command */
@@ -39,7 +40,7 @@ struct msg *cli_call(struct cli *cli, struct msg *request, enum msg_kind expect,
 /* "jobctl: text" on stderr, control characters escaped; the exit code that goes with it. */
 int cli_fail(const struct cli *cli, const struct err *err);
 int cli_fail_early(const char *program, const struct err *err); /* before there is a struct cli */
-/* "jobctl: text" on stderr; notes are not printed with -q, details only with -v. */
+/* "jobctl: text" on stderr; notes are not printed with -q and none of them twice, details only with -v. */
 void cli_note(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void cli_detail(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

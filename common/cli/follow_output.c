@@ -367,6 +367,7 @@ struct follow_output *follow_output_new(const struct cli *cli, const struct logs
         output->cli = *cli;
         output->cli.profile = NULL;
         output->cli.client = NULL;
+        output->cli.notes = NULL;
         output->parts = parts;
         output->logs = *logs;
         output->logs.cli = &output->cli;

@@ -42,8 +42,30 @@ static int check_size(const struct submit *submit, struct err *err)
         return 0;
 }
 
+/* Standard input can be read once. */
+static int check_stdin(const struct submit *submit, struct err *err)
+{
+        static const char *const readers[] = { "file", "each-line", "each-csv", "each-json", "stdin" };
+        const char *first = NULL;
+
+        for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
+                const char *path = opts_text(submit->opts, readers[i]);
+
+                if (!path || strcmp(path, "-") != 0)
+                        continue;
+                if (first)
+                        return err_set(err, ERR_USAGE,
+                                       "--%s - and --%s - both read stdin; give one of them a file", first,
+                                       readers[i]);
+                first = readers[i];
+        }
+        return 0;
+}
+
 int submit_build(struct submit *submit, struct err *err)
 {
+        if (check_stdin(submit, err) < 0)
+                return -1;
         if (opts_has(submit->opts, "wf-scale") && !opts_has(submit->opts, "file"))
                 return err_set(err, ERR_USAGE,
                                "--wf-scale goes with a workflow; example: jobsubmit -f workflow.json "

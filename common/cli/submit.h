@@ -108,7 +108,7 @@ int submit_split_words(char *line, char *words[SCRIPT_WORDS_MAX], struct err *er
 struct slurm_script {
         struct json_texts texts;
         struct buf ignored; /* a line for each option that has no counterpart */
-        bool has_time; /* set by the caller: the command line has a --time */
+        bool has_time; /* the command line has a --time */
 };
 int submit_slurm_options(const char *path, struct opts *opts, struct slurm_script *script,
                          struct err *err) MUST_CHECK;
@@ -116,8 +116,7 @@ int submit_slurm_options(const char *path, struct opts *opts, struct slurm_scrip
  * default one. *texts: those of the script. */
 int submit_slurm_partition(struct cli *cli, struct opts *opts, struct json_texts *texts,
                            struct err *err) MUST_CHECK;
-int slurm_time(const char *text, uint64_t *ret_s,
-               struct err *err) MUST_CHECK; /* Slurm's way to write a time */
+int slurm_time(const char *text, uint64_t *ret_s, struct err *err) MUST_CHECK; /* as Slurm writes it */
 /* Parse the #JOB lines in the comments at the script's head into *opts, whose values then point into *text. Errors
  * name the line. *ret_late: number of a line with #JOB behind the first command, where it does not count; 0: none. */
 int submit_script_options(const char *path, struct opts *opts, struct buf *text, size_t *ret_late,

@@ -164,7 +164,7 @@ static int parse_line(struct from *from, struct from_job *job, const struct buf 
         CLEANUP_WITH(xfree) char *path = xasprintf("line %" PRIu64, from->n_lines);
         struct json_tokens tokens = { 0 };
         struct json_object object = { .text = line->bytes, .path = path, .own = own };
-        CLEANUP_OPTS struct opts said = { .program = &submit_program };
+        CLEANUP_OPTS struct opts said = { .program = &submit_program }, head = { 0 };
         size_t command, late = 0;
         int rc = json_scan(line->bytes, line->n, LINE_DEPTH, &tokens, err);
 
@@ -187,8 +187,11 @@ static int parse_line(struct from *from, struct from_job *job, const struct buf 
         if (job->opts.n_words && !opts_has(&said, "type") && !opts_has(from->opts, "type"))
                 job->submit.is_script = submit_is_script(job->opts.words[0]);
         if (job->submit.is_script &&
-            submit_script_options(job->opts.words[0], &job->opts, &job->script, &late, err) < 0)
+            submit_script_options(job->opts.words[0], &head, &job->script, &late, err) < 0) {
+                err->code = ERR_BAD_DATA; /* what stands in files is data */
                 return err_wrap(err, "%s", path);
+        }
+        add_values(&job->opts, &head);
         job->submit.n_script_values = job->opts.n_values;
         add_values(&job->opts, from->opts);
         add_values(&job->opts, &said);
@@ -198,7 +201,7 @@ static int parse_line(struct from *from, struct from_job *job, const struct buf 
 
 static int check_stdin(const struct from *from, const struct from_job *job, struct err *err)
 {
-        static const char *const readers[] = { "each-line", "each-csv", "each-json" };
+        static const char *const readers[] = { "each-line", "each-csv", "each-json", "stdin" };
 
         for (size_t i = 0; i < ARRAY_LEN(readers); i++) {
                 const char *path = opts_text(&job->opts, readers[i]);

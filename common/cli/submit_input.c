@@ -100,8 +100,8 @@ static int add_option(struct submit *submit, const char *text, struct err *err)
         return submit_add_input(submit, path, colon + 1, false, err);
 }
 
-/* Our own stdin has to be read twice (once for its digest): it becomes a file without a name. */
-static int copy_stdin(struct submit *submit, char **ret_path, struct err *err)
+/* What is no file has to be read twice all the same (once for its digest): it becomes a file without a name. */
+static int copy_stream(struct submit *submit, int from, char **ret_path, struct err *err)
 {
         const char *folder = getenv("TMPDIR");
         CLEANUP_WITH(xfree)
@@ -114,11 +114,11 @@ static int copy_stdin(struct submit *submit, char **ret_path, struct err *err)
                 return err_set(err, ERR_INTERNAL, "temporary file %s: %s; set TMPDIR to a folder with room",
                                name, strerror(errno));
         unlink(name);
-        while ((n = read(STDIN_FILENO, bytes, sizeof(bytes))) != 0) {
+        while ((n = read(from, bytes, sizeof(bytes))) != 0) {
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
-                        return err_set(err, ERR_BAD_DATA, "stdin: %s", strerror(errno));
+                        return err_set(err, ERR_BAD_DATA, "it cannot be read: %s", strerror(errno));
                 for (ssize_t at = 0; at < n; at += done) {
                         done = write(submit->stdin_fd, bytes + at, (size_t)(n - at));
                         if (done < 0)
@@ -131,18 +131,36 @@ static int copy_stdin(struct submit *submit, char **ret_path, struct err *err)
         return 0;
 }
 
+/* A pipe (<(command)), /dev/null, a terminal. */
+static int copy_special(struct submit *submit, const char *path, char **ret_copy, struct err *err)
+{
+        struct stat st;
+        int fd, rc;
+
+        if (stat(path, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+                return 0;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return err_set(err, ERR_BAD_DATA, "%s: %s", path, strerror(errno));
+        rc = copy_stream(submit, fd, ret_copy, err);
+        close(fd);
+        return rc < 0 ? err_wrap(err, "%s", path) : 0;
+}
+
 static int add_stdin(struct submit *submit, struct err *err)
 {
         const char *path = opts_text(submit->opts, "stdin");
         CLEANUP_WITH(xfree) char *copy = NULL;
+        int rc;
 
         if (!path)
                 return 0;
-        if (strcmp(path, "-") == 0) {
-                if (copy_stdin(submit, &copy, err) < 0)
-                        return err_wrap(err, "--stdin");
+        rc = strcmp(path, "-") == 0 ? copy_stream(submit, STDIN_FILENO, &copy, err)
+                                    : copy_special(submit, path, &copy, err);
+        if (rc < 0)
+                return err_wrap(err, "--stdin");
+        if (copy)
                 path = copy;
-        }
         if (submit_add_input(submit, path, ".stdin", false, err) < 0)
                 return err_wrap(err, "--stdin");
         submit->spec.stdin_input = submit->n_inputs;
@@ -157,7 +175,7 @@ int submit_inputs(struct submit *submit, struct err *err)
 
         while ((value = opts_next(submit->opts, "in", &at)))
                 if (add_option(submit, value->text, err) < 0)
-                        return err_wrap(err, "--in");
+                        return strncmp(err->text, "--in: ", 6) == 0 ? -1 : err_wrap(err, "--in");
         if (add_stdin(submit, err) < 0)
                 return -1;
         submit->input_recs = xcalloc(MAX(submit->n_inputs, 1), sizeof(*submit->input_recs));

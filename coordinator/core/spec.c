@@ -83,7 +83,7 @@ static int check_secrets(const struct rec_job_spec *spec, struct err *err)
                 for (size_t k = 0; k < spec->n_env; k++)
                         if (strncmp(spec->env[k], name, n) == 0 && spec->env[k][n] == '=')
                                 return err_set(err, ERR_BAD_FIELD,
-                                               "secrets: env has a variable of that name");
+                                               "secrets: %.64s is a variable of env as well", name);
         }
         return 0;
 }

@@ -138,7 +138,8 @@ static int check_message(struct core *core, const struct asker *asker, const str
                         return -1;
                 for (size_t j = 0; j < i; j++) {
                         if (memcmp(hash[i], hash[j], sizeof(*hash)) == 0)
-                                return err_set(err, ERR_BAD_FIELD, "key: used twice in one message");
+                                return err_set(err, ERR_BAD_FIELD,
+                                               "key: '%.80s' is that of two of these jobs", rec->key);
                 }
         }
         if (at != msg->body_bytes)

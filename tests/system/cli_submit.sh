@@ -80,8 +80,18 @@ equal "the input arrives whole" "$(logs "$files")" "$(sha256sum <blob)"
 exits "jobctl get" 0 jobctl get "$files" got
 check "fetches the large file" cmp blob got/copy.out
 check "and the small one" cmp work/in.txt got/r.out
+matches "in JSON: what v_data says, and where it is" "$(jobctl get "$files" again --json | tr -d '\n')" '^\{"schema":"jobctl.get/1","rows":\[\{"job_id":'"$files"',"task_index":1,"attempt":1,"name":"copy.out","bytes":3000000,"sha256":"[0-9a-f]{64}","path":"again/copy.out"\},'
 exits "never over a file that exists" 65 jobctl get "$files" got
 exits "unless told so" 0 jobctl get --force "$files" got
+
+submitted "standard input that is a pipe" --stdin <(echo piped) cat
+equal "is read" "$(logs "$out")" piped
+submitted "or nothing" --stdin /dev/null -- sh -c 'wc -c'
+equal "is empty" "$(logs "$out")" 0
+exits "stdin cannot be read twice" 64 jobsubmit --each-line - --stdin - cat </dev/null
+matches "which is said" "$err" '--each-line - and --stdin - both read stdin'
+exits "two inputs of one name" 64 jobsubmit --in blob --in work/in.txt:blob true
+matches "are named once" "$err" "^jobsubmit: --in: two files are named 'blob'"
 
 # --- order
 run jobsubmit --hold -n held echo later

@@ -36,6 +36,11 @@ exits "the same key with other lines" 73 jobsubmit --from <(sed 's/one/two/' job
 exits "the command line's options hold for each line" 0 jobsubmit --from - --comment common --hold <<<'{"type":"noop","hold":false}
 {"type":"noop"}'
 equal "unless it says otherwise" "$(ask "SELECT comment, held FROM v_jobs WHERE job_id IN (${out//$'\n'/,}) ORDER BY job_id")" $'common,0\ncommon,1'
+printf '#!/bin/sh\n#JOB --name headed -a 1-2\necho "$1 $JOB_INDEX"\n' >headed.sh
+exits "a script has its #JOB lines" 0 jobsubmit --wait --timeout 60 --from - <<<'{"command":["./headed.sh","word"]}'
+equal "and its words" "$(jobctl logs @headed)" $'word 1\nword 2'
+run jobsubmit --from - <<<'{"type":"noop","mem":"1M,x2"}'
+equal "a note is said once" "$(grep -c 'needs --retries' <<<"$err")" 1
 exits "--dry-run submits nothing" 0 jobsubmit --dry-run --from jobs
 matches "and shows each job" "$out" 'commands:.*x y.*commands:'
 
@@ -57,6 +62,7 @@ refused 65 "\"wait\" is for the whole command" '{"command":["true"],"wait":true}
 refused 65 "no object" '["true"]'
 refused 65 "the text ends" '{"command":["true"]'
 refused 65 "" '{"command":["true"],"name":"a","name":"b"}'
+refused 65 "--stdin: stdin holds the jobs" '{"command":["cat"],"stdin":"-"}'
 refused 66 "--in: /nowhere" '{"command":["true"],"in":"/nowhere"}'
 refused 65 "--each-line: stdin holds the jobs" '{"command":["true"],"each_line":"-"}'
 exits "no jobs" 65 jobsubmit --from - </dev/null
