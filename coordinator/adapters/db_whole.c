@@ -80,16 +80,13 @@ static void add_places(struct db_whole *whole, const struct db_part *part, uint1
         }
 }
 
-static void add_check(const struct db_part *part, struct buf *sql)
+static void add_check(const struct db_part *part, bool first, struct buf *sql)
 {
         if (part->match == DB_MATCH_ANY)
                 return;
-        if (part->match == DB_MATCH_SOME)
-                buf_add_str(sql, "IF ROW_COUNT() = 0 THEN ");
-        else
-                buf_addf(sql, "IF ROW_COUNT() <> %llu THEN ", (unsigned long long)part->match);
-        buf_addf(sql, "SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = %d, MESSAGE_TEXT = '%s'; END IF;\n",
-                 part->match == DB_MATCH_SOME ? DB_ERROR_NONE_MATCHED : DB_ERROR_MISMATCH, part->statement);
+        buf_addf(sql, "IF ROW_COUNT() <> %llu THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = %d, ",
+                 (unsigned long long)part->match, first ? DB_ERROR_FIRST_MISMATCH : DB_ERROR_MISMATCH);
+        buf_addf(sql, "MESSAGE_TEXT = '%s'; END IF;\n", part->statement);
 }
 
 static void write_text(struct db_whole *whole, const struct db_part *parts, size_t n, struct buf *sql)
@@ -106,7 +103,7 @@ static void write_text(struct db_whole *whole, const struct db_part *parts, size
                 for (size_t row = 0; row < parts[i].args->n_rows; row++) {
                         buf_add(sql, one.bytes, one.n);
                         buf_add_str(sql, ";\n");
-                        add_check(&parts[i], sql);
+                        add_check(&parts[i], i == 0, sql);
                         add_places(whole, &parts[i], (uint16_t)i, (uint16_t)row,
                                    names.bytes ? names.bytes : "");
                 }

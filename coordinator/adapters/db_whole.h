@@ -8,16 +8,15 @@
 #define DB_WHOLE_BYTES_MAX ((size_t)256 << 10)
 
 #define DB_MATCH_ANY UINT64_MAX
-#define DB_MATCH_SOME (UINT64_MAX - 1)
 
 struct db_part { /* one statement, run for each row of args */
         const char *statement;
         struct db_args *args;
-        uint64_t match; /* rows that it must count for each, or DB_MATCH_… */
+        uint64_t match; /* rows that it must count for each, or DB_MATCH_ANY */
 };
 /* db_errno of a transaction that ended itself because a statement counted wrong; the text names it. */
 #define DB_ERROR_MISMATCH 30001
-#define DB_ERROR_NONE_MATCHED 30002 /* DB_MATCH_SOME */
+#define DB_ERROR_FIRST_MISMATCH 30002 /* the first part did */
 
 bool db_whole_fits(const struct db_part *parts, size_t n);
 /* The parts in order, then COMMIT. They fit. After a failure it may be open or over: roll back; and unless the server

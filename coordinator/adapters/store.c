@@ -44,6 +44,23 @@ static int raise_once(struct db *db, struct err *err)
         return db_write(db, "setup_epoch_raise", &args, NULL, err);
 }
 
+/* The trigger of migration 0015 has to be there. */
+static int check_fenced(struct db *db, uint64_t epoch, struct err *err)
+{
+        CLEANUP_DB_ARGS struct db_args args = { 0 };
+        uint64_t n = 0;
+
+        db_args_init(&args, "epoch:u");
+        db_put_u64(&args, epoch);
+        if (db_number(db, "setup_epoch_fenced", &args, &n, err) < 0)
+                return -1;
+        return n ? 0
+                 : err_set(err, ERR_CONFIG,
+                           "the database has lost its trigger epoch_fence (restored from a dump without "
+                           "triggers?); "
+                           "make it again: mariadb DATABASE < sql/migrations/0015_fence.sql");
+}
+
 static int raise_epoch(struct db *db, uint64_t *ret_epoch, struct err *err)
 {
         int64_t until = clock_mono_us() + EPOCH_PATIENCE_US;
@@ -51,7 +68,9 @@ static int raise_epoch(struct db *db, uint64_t *ret_epoch, struct err *err)
         while (raise_once(db, err) < 0)
                 if (db_fate(db) != DB_FATE_AGAIN || clock_mono_us() > until)
                         return err_wrap(err, "raise the epoch");
-        return db_number(db, "setup_epoch", NULL, ret_epoch, err);
+        if (db_number(db, "setup_epoch", NULL, ret_epoch, err) < 0)
+                return -1;
+        return check_fenced(db, *ret_epoch, err);
 }
 
 static void share_init(struct store *store)

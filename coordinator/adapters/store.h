@@ -1,9 +1,9 @@
 /* The database's writer: one connection, one thread, one transaction at a time.
  *
  * A batch is everything the core wanted stored since the last one was handed over: while a commit is in flight the
- * next batch gathers, which is the group commit. A transaction begins by reading Coordinator.epoch with a shared lock
- * (FENCED if it has moved on; an empty batch does only that) and ends by writing its number to Writers, so that after a connection that died during
- * COMMIT the store looks there and knows. Any SQL error: ROLLBACK and the whole batch again, with jitter, a few times.
+ * next batch gathers, which is the group commit. A transaction begins at the row of Writers
+ * (FENCED if the epoch has moved on; an empty batch only looks at that) and leaves its number there, so that after a connection that died
+ * during COMMIT the store looks there and knows. Any SQL error: ROLLBACK and the whole batch again, with jitter, a few times.
  * While the database does not answer the store keeps trying (the batch stays in flight). */
 #ifndef ADAPTERS_STORE_H
 #define ADAPTERS_STORE_H

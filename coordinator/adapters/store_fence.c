@@ -33,7 +33,7 @@ int store_fence_pass(struct store_fence *fence, struct db *db, struct err *err)
         store_fence_args(fence, &args);
         if (db_write(db, "writer_put", &args, &n, err) < 0)
                 return -1;
-        if (n == 0)
+        if (n != STORE_FENCE_MATCH)
                 return store_fence_check(fence, db, err) < 0
                                ? -1
                                : err_set(err, ERR_INTERNAL, "the fence let nobody pass");

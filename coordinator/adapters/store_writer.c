@@ -152,7 +152,7 @@ static size_t list_parts(struct store_writer *writer, struct db_args *fence,
 {
         size_t n = 0;
 
-        parts[n++] = (struct db_part){ "writer_put", fence, DB_MATCH_SOME };
+        parts[n++] = (struct db_part){ "writer_put", fence, STORE_FENCE_MATCH };
         for (size_t i = 0; i < ROWS_COUNT; i++)
                 if (writer->rows[i].n_rows > 0)
                         parts[n++] = (struct db_part){ DEFS[i].statement, &writer->rows[i],
@@ -187,7 +187,7 @@ int store_writer_commit(struct store_writer *writer, struct db *db, struct err *
                 return 0;
         if (db_errno(db) == DB_ERROR_MISMATCH)
                 return err_set(err, ERR_STALE, "%s: memory and database differ", db_error_text(db));
-        if (db_errno(db) == DB_ERROR_NONE_MATCHED && store_fence_check(&writer->fence, db, err) == 0)
+        if (db_errno(db) == DB_ERROR_FIRST_MISMATCH && store_fence_check(&writer->fence, db, err) == 0)
                 return err_set(err, ERR_INTERNAL, "the fence let nobody pass");
         return -1;
 }

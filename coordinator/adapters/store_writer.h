@@ -26,8 +26,10 @@ struct store_slot {
         UT_hash_handle hh;
 };
 
-/* A transaction that changes something begins with it, at the latest when the first of its rows is written: it reads the
- * epoch with a shared lock, gives up if that has moved on, and notes the number of the batch. */
+/* A transaction that changes something begins with it, at the latest when the first of its rows is written: it locks the row
+ * of Writers, gives up if the epoch in it has moved on, and notes the number of the batch. Who raises the epoch needs
+ * that row, too (migration 0015). */
+#define STORE_FENCE_MATCH 2 /* what writer_put counts for who may pass */
 struct store_fence {
         uint64_t epoch, batch;
         bool passed;

@@ -60,6 +60,10 @@ UPDATE Coordinator SET epoch = LAST_INSERT_ID(epoch + 1), started_us = :started_
 -- name: setup_epoch
 SELECT LAST_INSERT_ID()
 
+-- Has the trigger taken it to where transactions look?
+-- name: setup_epoch_fenced
+SELECT COUNT(*) FROM Writers WHERE writer = 1 AND epoch >= :epoch
+
 -- name: setup_has_admin
 SELECT COUNT(*) FROM Members m JOIN Principals p ON p.principal = m.principal JOIN Nodes n ON n.principal = p.principal
 WHERE m.role = 1 AND p.active = 1 AND n.revoked = 0 AND n.is_worker = 0

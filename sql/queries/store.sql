@@ -3,11 +3,11 @@
 -- name: fence
 SELECT epoch FROM Coordinator WHERE part = 0 LOCK IN SHARE MODE
 
--- The fence of a batch that changes something, and its number: no row where the epoch has moved on.
+-- The fence of a batch that changes something, and its number: counts 2; 1 where the epoch has moved on. Writers carries the
+-- epoch as well (migration 0015), so one row is locked, read and written.
 -- name: writer_put
-INSERT INTO Writers (writer, epoch, batch)
-SELECT 1, epoch, :batch FROM Coordinator WHERE part = 0 AND epoch = :epoch LOCK IN SHARE MODE
-ON DUPLICATE KEY UPDATE epoch = VALUES(epoch), batch = VALUES(batch)
+INSERT INTO Writers (writer, epoch, batch) VALUES (1, :epoch, :batch)
+ON DUPLICATE KEY UPDATE batch = IF(epoch = VALUES(epoch), VALUES(batch), batch)
 
 -- The lock waits until a COMMIT whose connection died has come to its end, one way or the other.
 -- name: writer_find

@@ -61,6 +61,64 @@ static void a_predecessor_in_the_middle_of_a_transaction_holds_the_epoch(void)
         scene_done(&s);
 }
 
+static void a_predecessor_that_has_passed_the_fence_holds_the_epoch(void)
+{
+        struct scene s = scene_opened();
+        MYSQL *frozen = scene_connect(s.database);
+        struct store *second;
+        int64_t from;
+
+        sql_do(frozen, "SET SESSION idle_transaction_timeout=2, autocommit=0");
+        sql_do(frozen, "UPDATE Writers SET batch=batch+1000 WHERE writer=1");
+        from = clock_mono_us();
+        second = store_open(scene_config(&s), s.keyring, &s.err);
+        CU_ASSERT_PTR_NOT_NULL(second);
+        CU_ASSERT_TRUE(clock_mono_us() - from > US_PER_S);
+        EQUAL_SQL(&s,
+                  "SELECT COUNT(*) FROM Writers w JOIN Coordinator c ON w.epoch = c.epoch AND w.batch = 0",
+                  1);
+        mysql_close(frozen);
+        store_free(second);
+        scene_done(&s);
+}
+
+static void an_epoch_raised_by_hand_fences_too(void)
+{
+        struct scene s = scene_opened();
+        struct store_batch batch = { 0 };
+
+        have_job(&s, 1, 10);
+        sql_do(s.sql, "UPDATE Coordinator SET epoch=epoch+1 WHERE part=0");
+        add_end(&batch, 1, 1, 1, 1, 5);
+        CU_ASSERT_FALSE(commit(&s, &batch));
+        CU_ASSERT_EQUAL(s.err.code, ERR_FENCED);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Tasks WHERE status=3", 10);
+        scene_done(&s);
+}
+
+static void other_changes_of_the_coordinators_row_let_the_last_batch_be_found(void)
+{
+        struct scene s = scene_opened();
+
+        have_job(&s, 1, 10);
+        sql_do(s.sql, "UPDATE Coordinator SET started_us=started_us+1 WHERE part=0");
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Writers WHERE batch > 0", 1);
+        scene_done(&s);
+}
+
+static void a_database_without_its_trigger_is_refused(void)
+{
+        struct scene s = scene_opened();
+        struct store *second;
+
+        sql_do(s.sql, "DROP TRIGGER epoch_fence");
+        second = store_open(scene_config(&s), s.keyring, &s.err);
+        CU_ASSERT_PTR_NULL(second);
+        CU_ASSERT_EQUAL(s.err.code, ERR_CONFIG);
+        CU_ASSERT_PTR_NOT_NULL(strstr(s.err.text, "epoch_fence"));
+        scene_done(&s);
+}
+
 /* ------------------------------------------------------------------ locks of others */
 static void somebody_elses_row_lock_delays_a_batch_and_loses_nothing(void)
 {
@@ -625,6 +683,10 @@ static void the_first_administrator_is_made_once(void)
 
 UNIT_MAIN("store_faults", TEST(a_second_coordinator_fences_the_first),
           TEST(a_predecessor_in_the_middle_of_a_transaction_holds_the_epoch),
+          TEST(a_predecessor_that_has_passed_the_fence_holds_the_epoch),
+          TEST(an_epoch_raised_by_hand_fences_too),
+          TEST(other_changes_of_the_coordinators_row_let_the_last_batch_be_found),
+          TEST(a_database_without_its_trigger_is_refused),
           TEST(somebody_elses_row_lock_delays_a_batch_and_loses_nothing),
           TEST(a_deadlock_runs_the_whole_batch_again), TEST(a_commit_without_an_answer_is_looked_up),
           TEST(a_killed_connection_runs_its_batch_again),
