@@ -18,8 +18,6 @@
 #include <mysqld_error.h>
 
 #define CONNECT_TIMEOUT_S 10
-#define WRITER_TIMEOUT_S                                                                                     \
-        60 /* a frozen server counts as lost after this; the longest statement of ours takes 2 s */
 #define OPTION_FILE_MAX ((size_t)1 << 20)
 
 /* What the coordinator's account or the server's settings do not allow can only be put right by a person. */
@@ -150,7 +148,7 @@ static int look_at_option_file(const char *path, bool *ret_remote, struct err *e
 
 static void set_options(MYSQL *mysql, const struct db_target *target, enum db_use use, bool remote)
 {
-        const unsigned timeout = CONNECT_TIMEOUT_S, patience = WRITER_TIMEOUT_S;
+        const unsigned timeout = CONNECT_TIMEOUT_S, patience = DB_WRITER_TIMEOUT_S;
         const my_bool yes = 1, no = 0;
 
         mysql_options(mysql, MYSQL_READ_DEFAULT_FILE, target->option_file);
@@ -163,6 +161,9 @@ static void set_options(MYSQL *mysql, const struct db_target *target, enum db_us
                 mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &patience);
                 mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &patience);
         }
+        if (use == DB_WRITER)
+                mysql_options(mysql, MYSQL_OPT_NONBLOCK,
+                              NULL); /* for db_whole_send; other calls wait as ever */
         if (remote) {
                 mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
                 mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);

@@ -85,7 +85,9 @@ void db_put_end(struct db_args *args, size_t begun);
 size_t db_args_weight(const struct db_args *args); /* about the bytes of the packet */
 #define CLEANUP_DB_ARGS __attribute__((cleanup(db_args_done)))
 
-/* All rows in one round trip (array-bound). *ret_rows (may be NULL): rows matched, as the statement counts them. */
+/* db NULL, here and in db_read: RETRY_LATER. So what only gathers rows can be done without the database, as far as it goes.
+ *
+ * All rows in one round trip (array-bound). *ret_rows (may be NULL): rows matched, as the statement counts them. */
 int db_write(struct db *db, const char *statement, struct db_args *args, uint64_t *ret_rows,
              struct err *err) MUST_CHECK;
 

@@ -7,6 +7,8 @@
 #include "base/hash.h"
 #include "adapters/db.h"
 
+/* A frozen server counts as lost after this; the longest statement of ours takes 2 s. */
+#define DB_WRITER_TIMEOUT_S 60
 #define DB_PARAMS_MAX 128 /* question marks of one statement: a name may stand several times */
 
 struct db_stmt { /* prepared once a connection */
@@ -25,6 +27,10 @@ struct db {
         MYSQL *mysql;
         struct db_stmt *statements;
         struct db_whole *wholes;
+        struct db_whole *sent; /* on its way (db_whole_send); NULL: none */
+        int waits_for; /* MYSQL_WAIT_… of what is; 0: it is over */
+        int sent_failed;
+        int64_t sent_until_us;
         unsigned error;
         char error_text[512];
 };

@@ -137,9 +137,17 @@ static int bind_and_execute(struct db *db, struct db_stmt *stmt, struct db_args 
         return 0;
 }
 
+static struct db_stmt *find_or_prepare(struct db *db, const char *statement, struct err *err)
+{
+        if (db)
+                return db_prepare(db, statement, err);
+        err_set(err, ERR_RETRY_LATER, "%s: not without the database", statement);
+        return NULL;
+}
+
 int db_write(struct db *db, const char *statement, struct db_args *args, uint64_t *ret_rows, struct err *err)
 {
-        struct db_stmt *stmt = db_prepare(db, statement, err);
+        struct db_stmt *stmt = find_or_prepare(db, statement, err);
 
         if (!stmt || bind_and_execute(db, stmt, args, err) < 0)
                 return -1;
@@ -214,7 +222,7 @@ static void describe(struct db_rows *rows, MYSQL_STMT *handle)
 
 int db_read(struct db *db, const char *statement, struct db_args *args, struct db_rows *rows, struct err *err)
 {
-        struct db_stmt *stmt = db_prepare(db, statement, err);
+        struct db_stmt *stmt = find_or_prepare(db, statement, err);
 
         *rows = (struct db_rows){ .db = db };
         if (!stmt)

@@ -7,9 +7,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "adapters/db_internal.h"
 #include "adapters/sql_files.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 
 /* Each sequence stays prepared as long as its connection; what batches hold makes a few dozen of them. */
@@ -111,13 +113,21 @@ static void write_text(struct db_whole *whole, const struct db_part *parts, size
         buf_add_str(sql, "COMMIT;\nEND");
 }
 
+static struct db_whole *find(const struct db *db, const struct buf *shape)
+{
+        struct db_whole *whole;
+
+        HASH_FIND(hh, db->wholes, shape->bytes, shape->n, whole);
+        return whole;
+}
+
 static struct db_whole *prepare(struct db *db, const struct db_part *parts, size_t n, struct err *err)
 {
         CLEANUP_BUF struct buf shape = { 0 }, sql = { 0 };
         struct db_whole *whole;
 
         name_shape(parts, n, &shape);
-        HASH_FIND(hh, db->wholes, shape.bytes, shape.n, whole);
+        whole = find(db, &shape);
         if (whole)
                 return whole;
         if (HASH_COUNT(db->wholes) >= WHOLES_MAX)
@@ -159,6 +169,15 @@ static void bind_value(MYSQL_BIND *bind, struct db_args *args, const struct plac
         }
 }
 
+static void bind_values(const struct db_whole *whole, const struct db_part *parts, MYSQL_BIND *binds)
+{
+        for (size_t i = 0; i < whole->n_places; i++) {
+                const struct place *place = &whole->places[i];
+
+                bind_value(&binds[i], parts[place->part].args, place);
+        }
+}
+
 int db_whole(struct db *db, const struct db_part *parts, size_t n, struct err *err)
 {
         MYSQL_BIND binds[WHOLE_PARAMS_MAX];
@@ -166,12 +185,67 @@ int db_whole(struct db *db, const struct db_part *parts, size_t n, struct err *e
 
         if (!whole)
                 return -1;
-        for (size_t i = 0; i < whole->n_places; i++) {
-                const struct place *place = &whole->places[i];
-
-                bind_value(&binds[i], parts[place->part].args, place);
-        }
+        bind_values(whole, parts, binds);
         if (mysql_stmt_bind_param(whole->handle, binds) != 0 || mysql_stmt_execute(whole->handle) != 0)
                 return db_fail_stmt(db, whole->handle, err, whole->shape);
         return 0;
+}
+
+/* ------------------------------------------------------------------ without waiting */
+bool db_whole_send(struct db *db, const struct db_part *parts, size_t n)
+{
+        MYSQL_BIND binds[WHOLE_PARAMS_MAX];
+        CLEANUP_BUF struct buf shape = { 0 };
+        struct db_whole *whole;
+
+        BUG_ON(db->sent);
+        name_shape(parts, n, &shape);
+        whole = find(db, &shape);
+        if (!whole)
+                return false;
+        bind_values(whole, parts, binds);
+        if (mysql_stmt_bind_param(whole->handle, binds) != 0)
+                return false;
+        db->sent = whole;
+        db->sent_until_us = clock_mono_us() + DB_WRITER_TIMEOUT_S * US_PER_S;
+        db->waits_for = mysql_stmt_execute_start(&db->sent_failed, whole->handle);
+        return true;
+}
+
+int db_whole_fd(const struct db *db)
+{
+        return db->waits_for ? (int)mysql_get_socket(db->mysql) : -1;
+}
+
+/* To go on without an answer does no harm: the connector finds none and waits again. */
+static void go_on(struct db *db, int events)
+{
+        if (db->waits_for)
+                db->waits_for = mysql_stmt_execute_cont(&db->sent_failed, db->sent->handle, events);
+}
+
+bool db_whole_over(struct db *db)
+{
+        bool late = clock_mono_us() > db->sent_until_us;
+
+        go_on(db, late ? MYSQL_WAIT_TIMEOUT : db->waits_for & ~MYSQL_WAIT_TIMEOUT);
+        return !db->waits_for;
+}
+
+int db_whole_result(struct db *db, struct err *err)
+{
+        struct db_whole *whole = db->sent;
+
+        BUG_ON(db->waits_for);
+        db->sent = NULL;
+        return db->sent_failed ? db_fail_stmt(db, whole->handle, err, whole->shape) : 0;
+}
+
+void db_whole_abandon(struct db *db)
+{
+        if (db->waits_for)
+                shutdown(db_whole_fd(db), SHUT_RDWR);
+        go_on(db, MYSQL_WAIT_READ); /* which finds the end */
+        BUG_ON(db->waits_for);
+        db->sent = NULL;
 }

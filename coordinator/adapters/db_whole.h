@@ -18,9 +18,20 @@ struct db_part { /* one statement, run for each row of args */
 #define DB_ERROR_MISMATCH 30001
 #define DB_ERROR_FIRST_MISMATCH 30002 /* the first part did */
 
+struct db_whole;
+
 bool db_whole_fits(const struct db_part *parts, size_t n);
 /* The parts in order, then COMMIT. They fit. After a failure it may be open or over: roll back; and unless the server
  * said why, or said it of its COMMIT, it may have happened. */
 int db_whole(struct db *db, const struct db_part *parts, size_t n, struct err *err) MUST_CHECK;
+
+/* The same without waiting. False: it would have to be prepared first, nothing was done. True: it is on its way, and until
+ * db_whole_over says so nothing else may be asked of this connection; the values need not stay. */
+bool db_whole_send(struct db *db, const struct db_part *parts, size_t n);
+int db_whole_fd(const struct db *db); /* readable: look again; -1: it is over already */
+/* An answer, an error or, after the writer's time-out, none. */
+bool db_whole_over(struct db *db);
+int db_whole_result(struct db *db, struct err *err) MUST_CHECK; /* as db_whole; once it is over */
+void db_whole_abandon(struct db *db); /* what is on its way, and the connection with it */
 
 #endif

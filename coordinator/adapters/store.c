@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <mysql.h>
 
 #include "adapters/db_setup.h"
+#include "adapters/store_here.h"
 #include "adapters/store_internal.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
@@ -75,10 +77,14 @@ static int raise_epoch(struct db *db, uint64_t *ret_epoch, struct err *err)
 
 static void share_init(struct store *store)
 {
+        struct epoll_event event = { .events = EPOLLIN };
+
         pthread_mutex_init(&store->lock, NULL);
         pthread_cond_init(&store->wake, NULL);
         store->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        BUG_ON(store->event_fd < 0);
+        store->fd = epoll_create1(EPOLL_CLOEXEC);
+        BUG_ON(store->event_fd < 0 || store->fd < 0 ||
+               epoll_ctl(store->fd, EPOLL_CTL_ADD, store->event_fd, &event) < 0);
 }
 
 struct store *store_open(const struct store_config *config, const struct keyring *keyring, struct err *err)
@@ -126,9 +132,11 @@ void store_free(struct store *store)
         if (!store)
                 return;
         end_thread(store);
+        store_here_abandon(store);
         db_close(store->db);
         store_writer_done(&store->writer);
         free(store->taken);
+        close(store->fd);
         close(store->event_fd);
         pthread_mutex_destroy(&store->lock);
         pthread_cond_destroy(&store->wake);
@@ -149,40 +157,50 @@ const char *store_relaxed(const struct store *store)
 }
 
 /* ------------------------------------------------------------------ the thread */
-static struct store_batch *take(struct store *store)
+static struct store_batch *take(struct store *store, bool *ret_settle)
 {
         struct store_batch *batch;
 
         pthread_mutex_lock(&store->lock);
+        store->resting = true;
         while (!store->in && !store->stopping)
                 pthread_cond_wait(&store->wake, &store->lock);
+        store->resting = false;
         batch = store->stopping ? NULL : store->in;
+        *ret_settle = store->settle;
         store->in = NULL;
         pthread_mutex_unlock(&store->lock);
         return batch;
 }
 
-static void give_back(struct store *store, struct store_batch *batch)
+void store_wake(struct store *store)
 {
         uint64_t one = 1;
 
+        if (write(store->event_fd, &one, sizeof(one)) < 0)
+                BUG_ON(errno != EAGAIN); /* a full counter is readable, which is all it has to be */
+}
+
+static void give_back(struct store *store, struct store_batch *batch)
+{
         pthread_mutex_lock(&store->lock);
         store->out = batch;
         store->batch_since_us = 0;
+        store->resting = !store->commit_late;
+        store_wake(store); /* within the lock: who finds the batch finds the note, too, and takes both */
         pthread_mutex_unlock(&store->lock);
-        if (write(store->event_fd, &one, sizeof(one)) < 0)
-                BUG_ON(errno != EAGAIN); /* a full counter is readable, which is all it has to be */
 }
 
 static void *run_thread(void *arg)
 {
         struct store *store = arg;
         struct store_batch *batch;
+        bool settle;
 
         pthread_setname_np(pthread_self(), "store"); /* as top -H and make profile show it */
         mysql_thread_init();
-        while ((batch = take(store))) {
-                batch->failed = !store_run(store, batch);
+        while ((batch = take(store, &settle))) {
+                batch->failed = !store_run(store, batch, settle);
                 give_back(store, batch);
                 store_run_late(store);
         }
@@ -202,7 +220,7 @@ int store_start(struct store *store, struct err *err)
 
 int store_fd(const struct store *store)
 {
-        return store->event_fd;
+        return store->fd;
 }
 
 bool store_busy(const struct store *store)
@@ -210,24 +228,61 @@ bool store_busy(const struct store *store)
         return store->busy;
 }
 
+void store_give(struct store *store, struct store_batch *batch, bool settle)
+{
+        pthread_mutex_lock(&store->lock);
+        store->in = batch;
+        store->settle = settle;
+        pthread_cond_signal(&store->wake);
+        pthread_mutex_unlock(&store->lock);
+}
+
+static void note_since(struct store *store, int64_t us)
+{
+        pthread_mutex_lock(&store->lock);
+        store->batch_since_us = us;
+        pthread_mutex_unlock(&store->lock);
+}
+
 void store_submit(struct store *store, struct store_batch *batch)
 {
         BUG_ON(store->busy);
         store->busy = true;
-        pthread_mutex_lock(&store->lock);
-        store->in = batch;
-        store->batch_since_us = clock_mono_us();
-        pthread_cond_signal(&store->wake);
-        pthread_mutex_unlock(&store->lock);
+        note_since(store, clock_mono_us());
+        if (!store_here_begin(store, batch))
+                store_give(store, batch, false);
+}
+
+static void drain(struct store *store)
+{
+        uint64_t count;
+
+        if (read(store->event_fd, &count, sizeof(count)) < 0)
+                BUG_ON(errno != EAGAIN);
+}
+
+static struct store_batch *done_here(struct store *store)
+{
+        bool woken = store->watched < 0;
+        struct store_batch *batch = store_here_done(store);
+
+        if (woken)
+                drain(store);
+        if (batch) {
+                store->busy = false;
+                note_since(store, 0);
+        }
+        return batch;
 }
 
 struct store_batch *store_done(struct store *store)
 {
         struct store_batch *batch;
-        uint64_t count;
 
         if (!store->busy)
                 return NULL;
+        if (store->here)
+                return done_here(store);
         pthread_mutex_lock(&store->lock);
         batch = store->out;
         store->out = NULL;
@@ -235,8 +290,7 @@ struct store_batch *store_done(struct store *store)
         if (!batch)
                 return NULL;
         store->busy = false;
-        if (read(store->event_fd, &count, sizeof(count)) < 0)
-                BUG_ON(errno != EAGAIN); /* the note comes after the batch; it is read next time */
+        drain(store);
         return batch;
 }
 

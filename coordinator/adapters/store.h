@@ -46,7 +46,7 @@ struct store_batch {
 void store_batch_done(struct store_batch *batch); /* frees its ops */
 
 int store_start(struct store *store, struct err *err) MUST_CHECK; /* the thread */
-int store_fd(const struct store *store); /* eventfd: readable when store_done has something */
+int store_fd(const struct store *store); /* readable when store_done may have something */
 bool store_busy(const struct store *store); /* a batch is in flight: gather on */
 void store_submit(struct store *store,
                   struct store_batch *batch); /* borrowed until store_done gives it back */

@@ -79,7 +79,7 @@ static int make_admin(const struct store_config *config, const struct keyring *k
         if (!store || next_ids(store->db, first, err) < 0)
                 return -1;
         fill(&batch, first);
-        if (store_run(store, &batch))
+        if (store_run(store, &batch, false))
                 done = 0;
         else if (err)
                 *err = batch.err;

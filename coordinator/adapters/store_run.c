@@ -43,15 +43,9 @@ static bool is_question(const struct store_op *op)
         }
 }
 
-struct content { /* what a batch holds, for the crash points and for what it needs */
-        bool changes, submit, grant, result, accounts;
-        bool claims; /* keys are claimed */
-        bool asks; /* ... and one of them was not free: look them up before anything is made */
-};
-
-static struct content content_of(const struct store_batch *batch)
+struct store_content store_content_of(const struct store_batch *batch)
 {
-        struct content content = { 0 };
+        struct store_content content = { 0 };
 
         for (const struct store_op *op = batch->first; op; op = op->next) {
                 content.changes |= !is_question(op);
@@ -66,7 +60,7 @@ static struct content content_of(const struct store_batch *batch)
         return content;
 }
 
-static void crash_points_before(struct content content)
+void store_crash_points_before(struct store_content content)
 {
         if (content.submit)
                 FAILPOINT("coordinator.submit.before_commit");
@@ -76,7 +70,7 @@ static void crash_points_before(struct content content)
                 FAILPOINT("coordinator.result.before_commit");
 }
 
-static void crash_points_after(struct content content)
+void store_crash_points_after(struct store_content content)
 {
         if (content.submit)
                 FAILPOINT("coordinator.submit.after_commit");
@@ -131,8 +125,8 @@ static int write_one(struct store *store, bool asks, struct store_op **op, struc
 }
 
 /* *ret_small: all of it is gathered and nothing written, store_writer_commit does the rest. */
-static int write_all(struct store *store, struct store_batch *batch, struct content content, bool *ret_small,
-                     struct err *err)
+static int write_all(struct store *store, struct store_batch *batch, struct store_content content,
+                     bool *ret_small, struct err *err)
 {
         struct store_writer *writer = &store->writer;
 
@@ -169,7 +163,7 @@ static enum outcome outcome_of(const struct store *store, const struct err *err)
         return FAILED;
 }
 
-static enum outcome give_up(struct store *store, struct content content, struct err *err)
+static enum outcome give_up(struct store *store, struct store_content content, struct err *err)
 {
         enum outcome outcome = outcome_of(store, err);
 
@@ -180,21 +174,27 @@ static enum outcome give_up(struct store *store, struct content content, struct 
         return outcome;
 }
 
-/* The COMMIT is within: where the connection died, or the server says that it is to be tried again, it is looked up
- * whether it happened. */
-static enum outcome commit_small(struct store *store, struct content content, bool *ret_unknown,
-                                 struct err *err)
+/* The COMMIT of a small one is within: where the connection died, or the server says that it is to be tried again, it is
+ * looked up whether it happened. */
+static enum outcome give_up_small(struct store *store, struct store_content content, bool *ret_unknown,
+                                  struct err *err)
 {
-        enum outcome outcome;
+        enum outcome outcome = give_up(store, content, err);
 
-        if (store_writer_commit(&store->writer, store->db, err) == 0)
-                return DONE;
-        outcome = give_up(store, content, err);
         *ret_unknown = outcome == AGAIN || outcome == DOWN;
         return outcome;
 }
 
-static enum outcome commit(struct store *store, struct content content, bool *ret_unknown, struct err *err)
+static enum outcome commit_small(struct store *store, struct store_content content, bool *ret_unknown,
+                                 struct err *err)
+{
+        if (store_writer_commit(&store->writer, store->db, err) == 0)
+                return DONE;
+        return give_up_small(store, content, ret_unknown, err);
+}
+
+static enum outcome commit(struct store *store, struct store_content content, bool *ret_unknown,
+                           struct err *err)
 {
         if (db_commit(store->db, err) == 0)
                 return DONE;
@@ -203,7 +203,7 @@ static enum outcome commit(struct store *store, struct content content, bool *re
 }
 
 /* *ret_unknown: it is not known whether it committed. */
-static enum outcome run_once(struct store *store, struct store_batch *batch, struct content content,
+static enum outcome run_once(struct store *store, struct store_batch *batch, struct store_content content,
                              bool *ret_unknown, struct err *err)
 {
         enum outcome outcome;
@@ -216,11 +216,11 @@ static enum outcome run_once(struct store *store, struct store_batch *batch, str
                 store->commit_late = true;
                 return DONE;
         }
-        crash_points_before(content);
+        store_crash_points_before(content);
         outcome = small ? commit_small(store, content, ret_unknown, err)
                         : commit(store, content, ret_unknown, err);
         if (outcome == DONE)
-                crash_points_after(content);
+                store_crash_points_after(content);
         return outcome;
 }
 
@@ -302,9 +302,10 @@ static enum outcome bring_accounts_about(struct store *store, struct err *err)
 }
 
 struct run { /* where a batch stands */
-        struct content content;
+        struct store_content content;
         bool unknown; /* its COMMIT was not answered */
         bool committed; /* only its accounts are still to be made */
+        bool settle; /* it was sent and did not commit; batch->err */
         unsigned again, down;
 };
 
@@ -312,6 +313,13 @@ static enum outcome step(struct store *store, struct store_batch *batch, struct 
 {
         enum outcome outcome;
 
+        if (run->settle) {
+                run->settle = false;
+                *err = batch->err;
+                batch->err = (struct err){ 0 };
+                store_writer_explain(&store->writer, store->db, err);
+                return give_up_small(store, run->content, &run->unknown, err);
+        }
         if (!store->db) {
                 store->db = db_open(&store->target, DB_WRITER, err);
                 if (!store->db)
@@ -341,9 +349,9 @@ void store_run_late(struct store *store)
         store->commit_late = false;
 }
 
-bool store_run(struct store *store, struct store_batch *batch)
+bool store_run(struct store *store, struct store_batch *batch, bool settle)
 {
-        struct run run = { .content = content_of(batch) };
+        struct run run = { .content = store_content_of(batch), .settle = settle };
 
         for (;;) {
                 struct err err = { 0 };

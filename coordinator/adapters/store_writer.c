@@ -177,6 +177,14 @@ int store_writer_is_small(struct store_writer *writer, struct db *db, bool *ret_
         return 0;
 }
 
+void store_writer_explain(struct store_writer *writer, struct db *db, struct err *err)
+{
+        if (db_errno(db) == DB_ERROR_MISMATCH)
+                err_set(err, ERR_STALE, "%s: memory and database differ", db_error_text(db));
+        else if (db_errno(db) == DB_ERROR_FIRST_MISMATCH && store_fence_check(&writer->fence, db, err) == 0)
+                err_set(err, ERR_INTERNAL, "the fence let nobody pass");
+}
+
 int store_writer_commit(struct store_writer *writer, struct db *db, struct err *err)
 {
         CLEANUP_DB_ARGS struct db_args fence = { 0 };
@@ -185,11 +193,17 @@ int store_writer_commit(struct store_writer *writer, struct db *db, struct err *
         store_fence_args(&writer->fence, &fence);
         if (db_whole(db, parts, list_parts(writer, &fence, parts), err) == 0)
                 return 0;
-        if (db_errno(db) == DB_ERROR_MISMATCH)
-                return err_set(err, ERR_STALE, "%s: memory and database differ", db_error_text(db));
-        if (db_errno(db) == DB_ERROR_FIRST_MISMATCH && store_fence_check(&writer->fence, db, err) == 0)
-                return err_set(err, ERR_INTERNAL, "the fence let nobody pass");
+        store_writer_explain(writer, db, err);
         return -1;
+}
+
+bool store_writer_send(struct store_writer *writer, struct db *db)
+{
+        CLEANUP_DB_ARGS struct db_args fence = { 0 };
+        struct db_part parts[ROWS_COUNT + 1];
+
+        store_fence_args(&writer->fence, &fence);
+        return db_whole_send(db, parts, list_parts(writer, &fence, parts));
 }
 
 /* ------------------------------------------------------------------ */

@@ -68,6 +68,10 @@ int store_writer_is_small(struct store_writer *writer, struct db *db, bool *ret_
                           struct err *err) MUST_CHECK;
 /* Fence, rows and COMMIT as one statement (db_whole). */
 int store_writer_commit(struct store_writer *writer, struct db *db, struct err *err) MUST_CHECK;
+bool store_writer_send(struct store_writer *writer,
+                       struct db *db); /* the same as db_whole_send is to db_whole */
+/* What the failure means that the connection keeps; err has it and is changed. */
+void store_writer_explain(struct store_writer *writer, struct db *db, struct err *err);
 
 /* ------------------------------------------------------------------ between the files of the writer */
 #define ROWS_WEIGHT_MAX                                                                                      \
