@@ -314,7 +314,7 @@ static void apply(struct core *core, struct lease *lease, struct end *end, uint6
         outcome = outcome_of(core, lease, said, decision, tries);
         end_finally(core, lease, said, &final, &outcome);
         end_again(core, lease, said, &again, &outcome);
-        learn_run_time(core, job, lease->lot->needs->cpus, said, end->accepted.count);
+        learn_run_time(core, job, lease->needs->cpus, said, end->accepted.count);
         report_ended(core, job, &end->accepted);
         group_done(&final);
         group_done(&again);

@@ -320,7 +320,7 @@ void fit_recount(struct worker *worker)
         free(worker->held_res);
         worker->held_res = xcalloc(worker->kind->n_res + 1, sizeof(*worker->held_res));
         DL_FOREACH2(worker->leases, lease, worker_next)
-        hold(worker, lease->lot->needs, lease->n_out, true);
+        hold(worker, lease->needs, lease->n_out, true);
 }
 
 /* ------------------------------------------------------------------ for people */

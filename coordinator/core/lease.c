@@ -75,6 +75,7 @@ struct lease *lease_new(struct core *core, struct lot *lot, struct worker *worke
         lease->epoch = core->settings.epoch;
         lease->job = lot->job;
         lease->lot = lot;
+        lease->needs = needs_ref(lot->needs);
         lease->worker = worker;
         lease->lo = lo;
         lease->n = n;
@@ -93,6 +94,7 @@ void lease_free(struct core *core, struct lease *lease)
         DL_DELETE2(lease->job->leases, lease, job_prev, job_next);
         DL_DELETE2(lease->worker->leases, lease, worker_prev, worker_next);
         entry_texts_free(lease->texts);
+        needs_unref(core, lease->needs);
         free(lease);
 }
 
@@ -106,7 +108,7 @@ void lease_add(struct core *core, struct lease *lease, uint32_t position)
         job->granted_queued++;
         job->queue->granted++;
         owner_granted(core, job->owner, 1);
-        place_outstanding(core, lease->worker, lease->lot->needs, true);
+        place_outstanding(core, lease->worker, lease->needs, true);
 }
 
 bool lease_drop(struct core *core, struct lease *lease, uint32_t position)
@@ -122,7 +124,7 @@ bool lease_drop(struct core *core, struct lease *lease, uint32_t position)
         if (job->queue->granted-- == job->queue->max_running)
                 core->lane_changes++;
         owner_granted(core, job->owner, -1);
-        place_outstanding(core, lease->worker, lease->lot->needs, false);
+        place_outstanding(core, lease->worker, lease->needs, false);
         return started;
 }
 
@@ -263,7 +265,7 @@ static void give_up(struct core *core, struct lease *lease, const struct spans *
         struct spans crashed = { 0 };
         struct spans unstarted = { 0 };
         struct job *job = lease->job;
-        uint32_t cpus = lease->lot->needs->cpus;
+        uint32_t cpus = lease->needs->cpus;
 
         for (size_t i = which->head; i < which->n; i++) {
                 for (uint32_t at = which->list[i].lo; at <= which->list[i].hi; at++) {

@@ -230,7 +230,7 @@ static void fill_spec(const struct core *core, struct job *job, struct rec_run_s
 static void fill_needs(const struct lease *lease, struct rec_grant *grant)
 {
         const struct needs *said = lease->job->plain.needs;
-        const struct needs *needs = lease->lot->needs;
+        const struct needs *needs = lease->needs;
 
         if (needs->cpus != said->cpus)
                 grant->cpus = needs->cpus;

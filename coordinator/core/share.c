@@ -40,7 +40,7 @@ static bool is_free_to_go(struct core *core, const struct lease *lease)
         const struct job *job = lease->job;
 
         return core->mono_us - lease->born_us >= WAITED_US && job->phase == JOB_LIVE && job->ending == 0 &&
-               !job->spec->spec.hold && !job->queue->paused && somebody_idle_fits(core, lease->lot->needs) &&
+               !job->spec->spec.hold && !job->queue->paused && somebody_idle_fits(core, lease->needs) &&
                has_unstarted(lease);
 }
 
@@ -58,7 +58,7 @@ static const struct lease *find_waiting(struct core *core, const struct worker *
 
 static void take_back(struct core *core, struct worker *worker, const struct lease *lease)
 {
-        uint64_t waiting = (worker->outstanding - worker->slots) / lease->lot->needs->cpus;
+        uint64_t waiting = (worker->outstanding - worker->slots) / lease->needs->cpus;
         struct msg msg = { .kind = MSG_take_back };
 
         worker->shared_us = core->mono_us;

@@ -44,7 +44,8 @@ struct lease {
         uint64_t nonce;
         uint64_t epoch;
         struct job *job;
-        struct lot *lot; /* of the job: what its tasks need */
+        struct lot *lot; /* of the job: where tasks go that come back */
+        struct needs *needs; /* of each task, as it was granted; a reference */
         struct worker *worker;
         uint32_t lo, n; /* positions */
         uint32_t n_out; /* of them not ended yet */

@@ -13,10 +13,10 @@
 
 static void add(struct sim_room *room, const struct lease *lease)
 {
-        room->mem += lease->lot->needs->mem_bytes * lease->n_out;
-        room->gpus += (uint64_t)lease->lot->needs->gpus * lease->n_out;
-        room->cpus += (uint64_t)lease->lot->needs->cpus * lease->n_out;
-        room->licences += lease->lot->needs->n_res * lease->n_out;
+        room->mem += lease->needs->mem_bytes * lease->n_out;
+        room->gpus += (uint64_t)lease->needs->gpus * lease->n_out;
+        room->cpus += (uint64_t)lease->needs->cpus * lease->n_out;
+        room->licences += lease->needs->n_res * lease->n_out;
 }
 
 static bool is_over(uint64_t all, uint64_t own, uint64_t own_before, uint64_t has)
