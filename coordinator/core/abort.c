@@ -5,6 +5,7 @@
 #include "core/abort.h"
 
 #include "core/job.h"
+#include "core/lease.h"
 #include "core/reply.h"
 #include "core/sweep.h"
 
@@ -29,6 +30,23 @@ void abort_take_back(struct core *core, const struct job *job, struct worker *wo
         };
         if (worker->session.n != 0)
                 effects_send(core->out, worker->session, &msg, false);
+}
+
+void abort_take_all_back(struct core *core, struct job *job)
+{
+        struct lease *lease, *next;
+
+        DL_FOREACH_SAFE2(job->leases, lease, next, job_next)
+        {
+                struct spans all = { 0 };
+
+                lease_collect(lease, &all);
+                if (lease->unsent)
+                        lease_give_up(core, lease, &all, TASK_REASON_RETURNED);
+                else
+                        abort_take_back(core, job, lease->worker);
+                spans_done(&all);
+        }
 }
 
 void abort_rest(struct core *core, struct job *job, enum task_reason reason)

@@ -9,6 +9,8 @@
 void abort_rest(struct core *core, struct job *job, enum task_reason reason);
 /* The same, if more tasks failed than max_fails allows. */
 void abort_if_too_many_failed(struct core *core, struct job *job);
+/* What has not started of all that workers have of this job comes back. */
+void abort_take_all_back(struct core *core, struct job *job);
 /* A lease of a job that is being aborted, told or found again just now: ask for what has not started of it. */
 void abort_take_back(struct core *core, const struct job *job, struct worker *worker);
 bool abort_is_on(const struct job *job); /* its rest is being aborted though tasks of it may run */

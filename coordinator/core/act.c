@@ -8,18 +8,16 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/change.h"
 #include "core/hold.h"
 #include "core/job.h"
 #include "core/lease.h"
 #include "core/park.h"
 #include "core/pending.h"
-#include "core/place.h"
 #include "core/queue.h"
 #include "core/round.h"
 #include "core/sweep.h"
 #include "core/tasks.h"
-
-#define LIMITS_MAX 256 /* jobs in one message: it stays small */
 
 static uint64_t unfinished(const struct job *job)
 {
@@ -233,101 +231,6 @@ static void cancel(struct core *core, const struct asker *asker, struct job *job
         spans_done(&which);
 }
 
-/* ------------------------------------------------------------------ set */
-
-static void send_limits(struct core *core, const struct worker *worker, struct rec_job_limit *limits,
-                        size_t n)
-{
-        struct msg msg = { .kind = MSG_limits };
-
-        msg.u.limits.jobs = limits;
-        msg.u.limits.n_jobs = n;
-        if (n > 0 && worker->session.n != 0)
-                effects_send(core->out, worker->session, &msg, false);
-}
-
-static struct rec_job_limit limit_of(const struct job *job)
-{
-        return (struct rec_job_limit){
-                .job = job->id.n, .has_job = true, .time_ms = job->spec->spec.time_ms, .has_time_ms = true
-        };
-}
-
-/* Every worker that holds tasks of the job hears of its new limit. */
-static void tell_limit(struct core *core, struct job *job)
-{
-        struct rec_job_limit limit = limit_of(job);
-        struct worker *last = NULL;
-        struct lease *lease;
-
-        DL_FOREACH2(job->leases, lease, job_next)
-        {
-                if (lease->worker !=
-                    last) /* neighbours in the list are often of one worker; twice does no harm */
-                        send_limits(core, lease->worker, &limit, 1);
-                last = lease->worker;
-        }
-}
-
-void act_tell_limits(struct core *core, const struct worker *worker)
-{
-        struct rec_job_limit limits[LIMITS_MAX];
-        const struct lease *lease;
-        size_t n = 0;
-
-        DL_FOREACH2(worker->leases, lease, worker_next)
-        {
-                bool known = n > 0 && limits[n - 1].job == lease->job->id.n;
-
-                if (!lease->job->spec->spec.has_time_ms || known || lease->unsent)
-                        continue;
-                if (n == LIMITS_MAX) {
-                        send_limits(core, worker, limits, n);
-                        n = 0;
-                }
-                limits[n++] = limit_of(lease->job);
-        }
-        send_limits(core, worker, limits, n);
-}
-
-static void set(struct core *core, const struct asker *asker, struct job *job, const struct msg_set *ask)
-{
-        const struct chosen all = { 0 };
-        struct rec_job_spec *spec = &job->spec->spec;
-        CLEANUP_BUF struct buf text = { 0 };
-
-        if (!ask->dry_run) {
-                queue_remove(core, job);
-                if (ask->has_priority) {
-                        spec->priority = ask->priority;
-                        spec->has_priority = true;
-                        buf_addf(&text, " priority=%lld", (long long)ask->priority);
-                }
-                if (ask->has_max_running) {
-                        spec->max_running = ask->max_running;
-                        spec->has_max_running = ask->max_running > 0;
-                        buf_addf(&text, " max-running=%llu", (unsigned long long)ask->max_running);
-                }
-                if (ask->has_time_ms) {
-                        spec->time_ms = ask->time_ms;
-                        spec->has_time_ms = true;
-                        buf_addf(&text, " time=%llums", (unsigned long long)ask->time_ms);
-                        place_spec_changed(core, job);
-                        tell_limit(core, job);
-                }
-                if (ask->has_retries) {
-                        spec->retries = ask->retries;
-                        spec->has_retries = true;
-                        buf_addf(&text, " retries=%llu", (unsigned long long)ask->retries);
-                }
-                queue_consider(core, job);
-                job_write_spec(core, job);
-                audit_tasks(core, "set", job, asker->who, &all, text.n > 0 ? text.bytes + 1 : NULL,
-                            ask->reason);
-        }
-        reply_changed(core, asker, unfinished(job), NULL);
-}
-
 /* ------------------------------------------------------------------ signal */
 
 static uint64_t signal_lease(struct core *core, struct lease *lease, const struct spans *which,
@@ -411,7 +314,7 @@ static void act(struct core *core, const struct asker *asker, struct job *job, s
         else if (msg->kind == MSG_signal)
                 send_signals(core, asker, job, &msg->u.signal);
         else
-                set(core, asker, job, &msg->u.set);
+                change_set(core, asker, job, &msg->u.set);
 }
 
 /* Who may not even see it learns nothing; who may see it learns that he may not act. */

@@ -6,7 +6,5 @@
 
 void act_on_message(struct core *core, const struct asker *asker, struct msg **take_msg);
 void act_cancel_job(struct core *core, struct job *job); /* all of it; granted tasks are asked to stop */
-/* The run limits of what this worker holds, as they are now: it may have missed a change. */
-void act_tell_limits(struct core *core, const struct worker *worker);
 
 #endif

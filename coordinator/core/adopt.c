@@ -80,7 +80,8 @@ static bool supersede(struct core *core, struct job *job, uint32_t at, const str
                 job->notes[job->n_notes++] = (struct note){ .worker.n = lease->worker->id, .running = true };
                 home.note = (uint32_t)job->n_notes;
         } else if (job_home(job) != TASK_STATUS_QUEUED) {
-                job_move(core, job, TASK_STATUS_QUEUED, TRIGGER_HOLD, job_home(job), 1);
+                job_move(core, job, TASK_STATUS_QUEUED,
+                         job_home(job) == TASK_STATUS_HELD ? TRIGGER_HOLD : TRIGGER_WAIT, job_home(job), 1);
         }
         spans_add(&job->limbo, home);
         if (!lease->kept)
@@ -230,7 +231,8 @@ static void keep_or_adopt(struct core *core, struct worker *worker, const struct
         if (lease && lease->worker == worker && cancelled.count > 0)
                 lease_stop(core, lease, &cancelled, TASK_REASON_CANCELLED);
         if (lease && lease->worker == worker &&
-            (abort_is_on(job) || job->late || job->keeps.coming.count > 0 || job->spec->spec.hold))
+            (abort_is_on(job) || job->late || job->too_early || job->keeps.coming.count > 0 ||
+             job->spec->spec.hold))
                 abort_take_back(core, job, worker);
         tell_stop(core, worker, held, &stale);
         ranges_done(&stale);

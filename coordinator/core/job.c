@@ -296,6 +296,15 @@ uint64_t job_final(const struct job *job)
         return n;
 }
 
+/* What was granted must have found its dependencies met: such a job does not wait again. A person may cancel tasks of a
+ * job that still waits, and others may be aborted because of those, or of elements elsewhere: they say nothing. */
+bool job_was_granted(const struct job *job)
+{
+        uint64_t unstarted = job->n[TASK_STATUS_CANCELLED] + job->n[TASK_STATUS_ABORTED];
+
+        return job->ending != 0 || job->started_us != 0 || job_final(job) > unstarted;
+}
+
 uint32_t job_status_bits(const char *const *words, size_t n)
 {
         uint32_t bits = 0;

@@ -35,6 +35,8 @@ void job_rehome(struct core *core, struct job *job);
 /* n tasks go from one status to another; an edge that is not in task_state.def is a bug. */
 void job_move(struct core *core, struct job *job, enum task_status from, enum trigger trigger,
               enum task_status to, uint64_t n);
+bool job_was_granted(
+        const struct job *job); /* something of it has run, or may have: it does not wait again */
 uint64_t job_final(const struct job *job); /* tasks with a final status */
 /* Words of statuses as a bit each; failed counts timeout, oom and lost too. Words that are none are left out. */
 uint32_t job_status_bits(const char *const *words, size_t n);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "core/lease.h"
+#include "core/memory.h"
 #include "core/reserve.h"
 #include "core/shape.h"
 #include "core/state.h"
@@ -55,6 +57,38 @@ struct lot *lot_get(struct core *core, struct job *job, uint32_t shape, struct n
         HASH_ADD(hh, job->further_lots, key, sizeof(lot->key), lot);
         DL_APPEND(job->lots, lot);
         return lot;
+}
+
+static uint32_t first_out(const struct lease *lease)
+{
+        uint32_t at = lease->lo;
+
+        while (!lease_has(lease, LEASE_OUT, at) && at < lease->lo + lease->n - 1)
+                at++;
+        return at;
+}
+
+void lots_needs_changed(struct core *core, struct job *job)
+{
+        struct needs *before = job->plain.needs;
+        struct spans all = { 0 };
+        struct lease *lease;
+        struct thaw *thaw;
+        struct lot *lot;
+
+        job->plain.needs = needs_of(core, &job->spec->spec);
+        needs_unref(core, before);
+        shape_needs_changed(core, job);
+        memory_needs_changed(core, job);
+        DL_FOREACH (job->lots, lot) {
+                reserve_forget_lot(core, lot);
+                spans_move(&lot->again, &all);
+        }
+        lots_again_add(job, NULL, &all);
+        LL_FOREACH (job->thaws, thaw)
+                thaw->lot = NULL;
+        DL_FOREACH2(job->leases, lease, job_next)
+        lease->lot = lot_of(job, first_out(lease));
 }
 
 struct lot *lot_of(struct job *job, uint32_t position)

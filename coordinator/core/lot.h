@@ -40,6 +40,9 @@ void lot_done_all(struct core *core, struct job *job); /* with the job */
 /* The job's lot of this shape with these needs; made if there is none. A lot stays until its job goes: what bounds them is
  * how many different needs a job may name. O(1). */
 struct lot *lot_get(struct core *core, struct job *job, uint32_t shape, struct needs *needs);
+/* The description asks for something else now: what is at home, and what comes back, belongs to lots of those needs. Leases
+ * keep what they were granted with. The job is in no bucket. */
+void lots_needs_changed(struct core *core, struct job *job);
 /* Where a task at home belongs. */
 struct lot *lot_of(struct job *job, uint32_t position);
 

@@ -78,6 +78,16 @@ void memory_ran_out(struct core *core, struct job *job, const struct spans *whic
         }
 }
 
+void memory_needs_changed(struct core *core, struct job *job)
+{
+        struct spans before = job->bigger;
+
+        job->bigger = (struct spans){ 0 };
+        for (size_t i = before.head; i < before.n; i++)
+                set(core, job, before.list[i].lo, before.list[i].hi, before.list[i].attempt);
+        spans_done(&before);
+}
+
 void memory_replayed(struct core *core, struct job *job, const struct spans *which, uint32_t ooms)
 {
         for (size_t i = which->head; i < which->n && ooms > 0; i++) {

@@ -82,6 +82,20 @@ void namesake_wait(struct job *job)
         job->n_waits++;
 }
 
+void namesake_rename(struct core *core, struct job *job)
+{
+        unsigned waits = job->n_waits;
+
+        job->n_waits -= job->waits_namesake;
+        job->waits_namesake = false;
+        namesake_leave(core, job);
+        namesake_join(core, job);
+        if (job->granted == 0 && !job_was_granted(job)) /* as a restart sees it: limbo says nothing */
+                namesake_wait(job);
+        if ((job->n_waits == 0) != (waits == 0))
+                job_rehome(core, job);
+}
+
 void namesake_waits_no_more(struct job *job)
 {
         job->waits_namesake = false;

@@ -14,6 +14,8 @@ struct namesakes { /* unfinished jobs of one owner and name */
 
 void namesake_join(struct core *core, struct job *job); /* with the job */
 void namesake_leave(struct core *core, struct job *job); /* it is over: the next one may go on */
+/* Its description has another name. What was never granted waits for an older one of the new name, too. */
+void namesake_rename(struct core *core, struct job *job);
 /* The job has not started: if it is a singleton and not the oldest, it waits (job.n_waits). */
 void namesake_wait(struct job *job);
 void namesake_waits_no_more(struct job *job); /* it was granted already: n_waits is the caller's */

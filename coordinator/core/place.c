@@ -513,7 +513,8 @@ void place_attempt_durable(struct core *core, uint64_t nonce)
 
         if (!lease || !lease->unsent)
                 return;
-        if (lease->worker->session.n == 0 || core->draining || lease->job->ending != 0 || lease->job->late) {
+        if (lease->worker->session.n == 0 || core->draining || lease->job->ending != 0 || lease->job->late ||
+            lease->job->too_early) {
                 struct spans all = { 0 };
 
                 lease_collect(lease, &all);

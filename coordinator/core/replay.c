@@ -150,22 +150,13 @@ void replay_tasks(struct core *core, const struct replay_tasks *tasks)
 
 /* ------------------------------------------------------------------ all of it is there */
 
-/* What was granted must have found its dependencies met: such a job does not wait again. A person may cancel tasks of a
- * job that still waits, and others may be aborted because of those, or of elements elsewhere: they say nothing. */
-static bool was_granted(const struct job *job)
-{
-        uint64_t unstarted = job->n[TASK_STATUS_CANCELLED] + job->n[TASK_STATUS_ABORTED];
-
-        return job->ending != 0 || job->started_us != 0 || job_final(job) > unstarted;
-}
-
 static void settle_home(struct core *core, struct job *job)
 {
         enum task_status home;
         uint64_t n;
 
-        when_attach(core, job, !was_granted(job));
-        if (!was_granted(job)) {
+        when_attach(core, job, !job_was_granted(job));
+        if (!job_was_granted(job)) {
                 deps_attach(core, job);
                 deps_ask(core, job);
         } else if (job->ending == TASK_STATUS_ABORTED && !abort_is_on(job)) {

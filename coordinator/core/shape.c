@@ -1,6 +1,6 @@
 /* Shapes of a job's tasks.
  *
- * Invariants: 1. a position is in `tasks` once at most. 2. lots[k] is the lot of shape k + 1, and stays. */
+ * Invariants: 1. a position is in `tasks` once at most. 2. lots[k] is the lot of shape k + 1. */
 #include "core/shape.h"
 
 #include <stdlib.h>
@@ -102,6 +102,27 @@ int shape_check(const struct rec_job_spec *spec, struct err *err)
         return 0;
 }
 
+static void find_lots(struct core *core, struct job *job)
+{
+        const struct rec_job_spec *spec = &job->spec->spec;
+
+        for (size_t i = 0; i < spec->n_shapes; i++) {
+                struct rec_job_spec one;
+                struct needs *needs;
+
+                shape_merge(spec, &spec->shapes[i], &one);
+                needs = needs_of(core, &one);
+                job->shapes->lots[i] = lot_get(core, job, (uint32_t)i + 1, needs);
+                needs_unref(core, needs);
+        }
+}
+
+void shape_needs_changed(struct core *core, struct job *job)
+{
+        if (job->shapes)
+                find_lots(core, job);
+}
+
 void shape_attach(struct core *core, struct job *job)
 {
         const struct rec_job_spec *spec = &job->spec->spec;
@@ -113,15 +134,7 @@ void shape_attach(struct core *core, struct job *job)
                 return;
         shapes = job->shapes = xcalloc(1, sizeof(*shapes));
         shapes->lots = xcalloc(spec->n_shapes, sizeof(struct lot *));
-        for (size_t i = 0; i < spec->n_shapes; i++) {
-                struct rec_job_spec one;
-                struct needs *needs;
-
-                shape_merge(spec, &spec->shapes[i], &one);
-                needs = needs_of(core, &one);
-                shapes->lots[i] = lot_get(core, job, (uint32_t)i + 1, needs);
-                needs_unref(core, needs);
-        }
+        find_lots(core, job);
         runs = list_runs(spec, &n);
         for (size_t i = 0; i < n; i++)
                 spans_add(&shapes->tasks, (struct span){ .lo = (uint32_t)runs[i].lo - 1,

@@ -19,6 +19,8 @@ void shape_merge(const struct rec_job_spec *spec, const struct rec_shape *shape,
 int shape_check(const struct rec_job_spec *spec, struct err *err) MUST_CHECK;
 
 void shape_attach(struct core *core, struct job *job); /* with the job's plain lot */
+void shape_needs_changed(struct core *core,
+                         struct job *job); /* the description's: what a shape does not say follows it */
 void shape_free(struct job *job);
 uint32_t shape_of(const struct job *job, uint32_t position); /* O(log n) */
 uint32_t shape_run(const struct job *job, uint32_t from,

@@ -40,8 +40,8 @@ static bool is_free_to_go(struct core *core, const struct lease *lease)
         const struct job *job = lease->job;
 
         return core->mono_us - lease->born_us >= WAITED_US && job->phase == JOB_LIVE && job->ending == 0 &&
-               !job->spec->spec.hold && !job->queue->paused && somebody_idle_fits(core, lease->needs) &&
-               has_unstarted(lease);
+               !job->spec->spec.hold && !job->too_early && !job->queue->paused &&
+               somebody_idle_fits(core, lease->needs) && has_unstarted(lease);
 }
 
 static const struct lease *find_waiting(struct core *core, const struct worker *worker)

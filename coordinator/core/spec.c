@@ -216,8 +216,8 @@ int spec_check(const struct rec_job_spec *spec, struct err *err)
                 if (spec->after[i].when == AFTER_WHEN_EACH)
                         return err_set(err, ERR_BAD_FIELD, "after: each is not for tasks that have edges");
         }
-        if (spec->n_holds > 0)
-                return err_set(err, ERR_BAD_FIELD, "holds: the coordinator's own note");
+        if (spec->n_holds > 0 || spec->has_at_set)
+                return err_set(err, ERR_BAD_FIELD, "holds, at_set: the coordinator's own notes");
         if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_secrets(spec, err) < 0 ||
             check_inputs(spec, err) < 0 || check_failure(spec, err) < 0 || check_needs(spec, err) < 0 ||
             check_shapes(spec, err) < 0 || parents_check(spec, err) < 0)

@@ -1,6 +1,7 @@
 /* Times of jobs. `at` is the wall clock's alone: whoever sets the clock decides. start-by is final, so a clock that leaps
  * ahead must not make it pass: it has passed when the wall clock says so and as much time has gone by on the monotonic one
- * as there was left when the job was accepted or the coordinator started.
+ * as there was left when the job was accepted, its start-by was set or the
+ * coordinator started.
  *
  * Invariants: 1. a job is in core.ats exactly while it is too_early. 2. after its start-by nothing of a job starts for the
  * first time: what comes back unstarted is ended (when_abort_late). */
@@ -65,7 +66,7 @@ void when_attach(struct core *core, struct job *job, bool fresh)
 
         job->at_us = when_at_us(spec, job->submitted_us);
         job->start_by_us = when_start_by_us(spec, job->submitted_us);
-        if (fresh && job->at_us > core->wall_us) {
+        if ((fresh || spec->at_set) && job->at_us > core->wall_us) {
                 job->too_early = true;
                 heap_push(&core->ats, job);
         }
@@ -75,19 +76,34 @@ void when_attach(struct core *core, struct job *job, bool fresh)
         heap_push(&core->start_bys, job);
 }
 
+void when_changed(struct core *core, struct job *job)
+{
+        bool early = job->too_early;
+
+        when_forget(core, job);
+        job->too_early = job->late = false;
+        when_attach(core, job, early);
+        if (job->too_early != early)
+                job_rehome(core, job);
+}
+
 void when_forget(struct core *core, struct job *job)
 {
         heap_remove(&core->ats, job);
         heap_remove(&core->start_bys, job);
 }
 
-void when_was_met(struct core *core, struct job *job)
+static void met(struct core *core, struct job *job)
 {
-        if (!job->too_early)
-                return;
         job->too_early = false;
         heap_remove(&core->ats, job);
         job_rehome(core, job);
+}
+
+void when_was_met(struct core *core, struct job *job)
+{
+        if (job->too_early && !job->spec->spec.at_set)
+                met(core, job);
 }
 
 bool when_new_round(struct core *core, struct job *job)
@@ -184,7 +200,7 @@ void when_tick(struct core *core)
         struct job *job;
 
         while ((job = heap_top(&core->ats)) && job->at_us <= core->wall_us)
-                when_was_met(core, job);
+                met(core, job);
         while ((job = heap_top(&core->start_bys)) && job->late_mono_us <= core->mono_us)
                 look_at_late(core, job);
 }

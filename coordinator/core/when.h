@@ -8,8 +8,10 @@
 void when_init(struct core *core);
 void when_done(struct core *core);
 /* From the description and submitted_us; job_home says waiting while it is too early. fresh: nothing of the job was ever
- * granted, else only its start-by counts. */
+ * granted, else only its start-by counts, and an `at` that was set since (spec.at_set). */
 void when_attach(struct core *core, struct job *job, bool fresh);
+/* Its times in the description are others: it may be too early from now on, or no more. */
+void when_changed(struct core *core, struct job *job);
 void when_forget(struct core *core, struct job *job);
 /* Tasks of it were granted before: it was not too early. */
 void when_was_met(struct core *core, struct job *job);

@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "core/act.h"
 #include "core/adopt.h"
+#include "core/change.h"
 #include "core/finish.h"
 #include "core/fit.h"
 #include "core/lease.h"
@@ -258,7 +258,7 @@ static void on_ready(struct core *core, struct worker *worker, const struct aske
         learn(core, worker, ready);
         send_resume(core, asker, worker, false);
         adopt_reconcile(core, worker, ready, fresh);
-        act_tell_limits(core, worker);
+        change_tell_limits(core, worker);
         no_longer_awaited(core, worker);
         set_deadline(core, worker);
         place_worker(core, worker);

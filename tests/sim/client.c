@@ -172,12 +172,11 @@ static void needs(struct sim *sim, struct rec_job_spec *spec)
 }
 
 static const char *const queues[] = { "default", "fast", "slow" };
+static const char *const names[] = { "one", "two", "three" };
 
 /* Names are few, so that jobs have older ones of the same name. */
 static void name_and_queue(struct sim *sim, struct rec_job_spec *spec)
 {
-        static const char *const names[] = { "one", "two", "three" };
-
         if (sim_chance(sim, 40)) {
                 spec->name = names[sim_below(sim, ARRAY_LEN(names))];
                 spec->n_name = strlen(spec->name);
@@ -492,6 +491,83 @@ static void set_share(struct sim *sim, struct sim_client *client)
         request(sim, client, &msg, NULL);
 }
 
+/* A number below n, with that chance: what is 0 and not said is not sent. */
+static bool draw(struct sim *sim, unsigned percent, uint64_t n, uint64_t *ret)
+{
+        *ret = sim_chance(sim, percent) ? sim_below(sim, n) + 1 : 0;
+        if (*ret == 0)
+                return false;
+        --*ret;
+        return true;
+}
+
+static void set_failure(struct sim *sim, struct msg_set *set)
+{
+        static const char *words[] = { "2", "oom", "timeout" };
+        static int64_t codes[] = { 0, 1, 2 };
+
+        set->has_retries = draw(sim, 30, 3, &set->retries);
+        set->has_backoff_ms = draw(sim, 20, 3000, &set->backoff_ms);
+        if (set->backoff_ms > 0) {
+                set->backoff_factor = 1000 + sim_below(sim, 2000);
+                set->has_backoff_factor = true;
+        }
+        set->retry_on = words;
+        set->n_retry_on = sim_chance(sim, 20) ? 1 + sim_below(sim, 3) : 0;
+        set->ok_codes = codes;
+        set->n_ok_codes = sim_chance(sim, 20) ? 1 + sim_below(sim, 3) : 0;
+        set->has_max_fails = draw(sim, 5, 3, &set->max_fails);
+        if (!set->has_max_fails && sim_chance(sim, 10)) {
+                set->max_fails_percent = 100;
+                set->has_max_fails_percent = true;
+        }
+}
+
+/* What it needs, and where and when it may run. */
+static void set_place(struct sim *sim, struct msg_set *set)
+{
+        set->has_cpus = draw(sim, 20, 4, &set->cpus);
+        set->cpus += set->has_cpus;
+        set->has_gpus = draw(sim, 10, 3, &set->gpus);
+        set->has_mem = draw(sim, 20, 8, &set->mem);
+        if (set->mem > 0 && sim_chance(sim, 50)) {
+                set->mem_factor = 1000 + sim_below(sim, 1000);
+                set->mem_max = set->mem + 1;
+                set->has_mem_factor = set->has_mem_max = true;
+        }
+        if (sim_chance(sim, 25)) {
+                set->queue = queues[sim_below(sim, ARRAY_LEN(queues))];
+                set->n_queue = strlen(set->queue);
+        }
+        if (sim_chance(sim, 20)) {
+                set->name = names[sim_below(sim, ARRAY_LEN(names))];
+                set->n_name = strlen(set->name);
+        }
+        set->has_at_delay_ms = draw(sim, 20, 8000, &set->at_delay_ms);
+        if (set->has_at_delay_ms && sim_chance(sim, 30))
+                set->at_delay_ms = 0;
+        set->has_start_by_us = draw(sim, 10, 9000000, &set->start_by_us);
+        if (set->has_start_by_us)
+                set->start_by_us = sim_chance(sim, 30) ? 0 : set->start_by_us + (uint64_t)sim->wall_us;
+}
+
+static void set(struct sim *sim, const struct sim_submission *one, struct msg *msg)
+{
+        struct msg_set *set = &msg->u.set;
+
+        msg->kind = MSG_set;
+        *set = (struct msg_set){ .job = one->job,
+                                 .has_job = true,
+                                 .priority = (int64_t)sim_below(sim, 11) - 5,
+                                 .has_priority = true,
+                                 .max_running = sim_below(sim, 4),
+                                 .has_max_running = true,
+                                 .dry_run = sim_chance(sim, 5) };
+        set->has_dry_run = set->dry_run;
+        set_failure(sim, set);
+        set_place(sim, set);
+}
+
 static void act(struct sim *sim, struct sim_client *client, struct sim_submission *one)
 {
         struct range range = { 1 + sim_below(sim, 50), 0 };
@@ -530,13 +606,7 @@ static void act(struct sim *sim, struct sim_client *client, struct sim_submissio
                                                   .failed = dice % 2,
                                                   .has_failed = true };
         } else if (dice < 90) {
-                msg.kind = MSG_set;
-                msg.u.set = (struct msg_set){ .job = one->job,
-                                              .has_job = true,
-                                              .priority = (int64_t)sim_below(sim, 11) - 5,
-                                              .has_priority = true,
-                                              .max_running = sim_below(sim, 4),
-                                              .has_max_running = true };
+                set(sim, one, &msg);
         } else {
                 msg.kind = MSG_why;
                 msg.u.why = (struct msg_why){ .job = one->job, .has_job = true };
@@ -703,7 +773,7 @@ static void check_over(struct sim *sim, struct sim_submission *one)
                 sim_fail(sim, "job %llu is said to be done and is not", (unsigned long long)one->job);
 }
 
-static bool names(const struct range *ranges, size_t n, uint64_t job)
+static bool is_in(const struct range *ranges, size_t n, uint64_t job)
 {
         for (size_t i = 0; i < n; i++) {
                 if (job >= ranges[i].lo && job <= ranges[i].hi)
@@ -717,8 +787,8 @@ static void on_group_event(struct sim *sim, struct sim_client *client, const str
         for (size_t i = 0; i < client->n; i++) {
                 struct sim_submission *one = client->list[i];
 
-                if (one->job != 0 && (names(event->succeeded, event->n_succeeded, one->job) ||
-                                      names(event->ended, event->n_ended, one->job))) {
+                if (one->job != 0 && (is_in(event->succeeded, event->n_succeeded, one->job) ||
+                                      is_in(event->ended, event->n_ended, one->job))) {
                         if (!one->grouped)
                                 sim_fail(sim, "job %llu is named by a subscription that it is not of",
                                          (unsigned long long)one->job);
@@ -754,6 +824,14 @@ static void on_set_answer(struct sim *sim, struct sim_client *client, const stru
                 sim_fail(sim, "the core refuses a set: %s", msg->u.refused.text);
 }
 
+/* A setting may name a queue that nobody has made yet, or times that exclude each other. */
+static bool is_sound_refusal(const struct sim_client *client, const struct msg *msg)
+{
+        return strstr(client->header.bytes, "\"op\":\"set\"") &&
+               (strncmp(msg->u.refused.text, "there is no queue", 17) == 0 ||
+                strncmp(msg->u.refused.text, "start-by: ", 10) == 0);
+}
+
 void sim_client_receive(struct sim *sim, struct sim_client *client, struct msg *msg)
 {
         if (msg->kind == MSG_event) {
@@ -769,6 +847,8 @@ void sim_client_receive(struct sim *sim, struct sim_client *client, struct msg *
         if (msg->re != client->request || client->request == 0)
                 return;
         client->request = 0;
+        if (msg->kind == MSG_refused && is_sound_refusal(client, msg))
+                return;
         if (!client->about && client->is_submission) {
                 on_set_answer(sim, client, msg);
         } else if (msg->kind == MSG_submitted) {

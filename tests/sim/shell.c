@@ -91,20 +91,19 @@ static bool was_over_before(const struct sim_job *job)
 }
 
 /* The first task of a singleton, while an older job of that name is not over and never was; what is being loaded is none
- * yet: it may be dropped at once. */
+ * yet: it may be dropped at once. Who gets another name may have started, or comes before others that have. */
 static void check_singleton(struct sim *sim, const struct job *job)
 {
         const struct rec_job_spec *spec = &job->spec->spec;
         const struct sim_job *stored = sim_store_job(&sim->store, job->id.n);
 
-        if (!spec->singleton || !stored || stored->row.state.started_us != 0 || was_over_before(stored))
+        if (!spec->singleton || !stored || stored->row.state.started_us != 0 || was_over_before(stored) ||
+            stored->renamed || !sim_same_name(spec, &stored->row.spec->spec))
                 return;
         for (const struct sim_job *other = sim->store.jobs; other && other->id < job->id.n;
              other = other->hh.next) {
-                const char *name = other->row.spec->spec.name;
-
-                if (name && strcmp(name, spec->name) == 0 && other->row.owner.n == job->owner_id.n &&
-                    !other->loading && !sim_job_is_final(other) && !was_over_before(other))
+                if (sim_same_name(&other->row.spec->spec, spec) && other->row.owner.n == job->owner_id.n &&
+                    !other->renamed && !other->loading && !sim_job_is_final(other) && !was_over_before(other))
                         sim_fail(sim, "job %llu is a singleton and starts before job %llu is over",
                                  (unsigned long long)job->id.n, (unsigned long long)other->id);
         }

@@ -43,6 +43,7 @@ struct sim_job {
         struct buf *chunks;
         uint32_t n_chunks;
         bool loading;
+        bool renamed; /* since it was submitted */
         bool in_set;
         uint8_t set_hash[16];
         struct sim_row *rows;
@@ -81,6 +82,7 @@ void sim_store_replay(struct sim *sim);
 bool sim_store_holds(const struct sim_store *store, uint64_t id, uint32_t at);
 struct sim_job *sim_store_job(const struct sim_store *store, uint64_t id);
 bool sim_store_is_due(const struct sim_store *store); /* somebody is to come back */
+bool sim_same_name(const struct rec_job_spec *a, const struct rec_job_spec *b);
 bool sim_job_is_final(const struct sim_job *job);
 void sim_store_answer_load(struct sim *sim, struct job_id job, bool round, bool ends, uint32_t chunk);
 const struct sim_data *sim_store_data(const struct sim_store *store, uint64_t job, uint64_t index,

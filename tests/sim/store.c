@@ -500,6 +500,11 @@ static void note_taken(struct sim *sim, const struct store_find_key *ask)
         sim->n_taken++;
 }
 
+bool sim_same_name(const struct rec_job_spec *a, const struct rec_job_spec *b)
+{
+        return strcmp(a->name ? a->name : "", b->name ? b->name : "") == 0;
+}
+
 void sim_store_apply(struct sim *sim, struct store_op *op)
 {
         struct sim_job *job;
@@ -531,6 +536,7 @@ void sim_store_apply(struct sim *sim, struct store_op *op)
         case STORE_JOB_SPEC:
                 job = get(sim, op->u.job_spec.job);
                 check_holds(sim, &op->u.job_spec);
+                job->renamed |= !sim_same_name(&job->row.spec->spec, &op->u.job_spec.spec->spec);
                 job_spec_free(job->row.spec);
                 job->row.spec = job_spec_dup(&op->u.job_spec.spec->spec);
                 break;

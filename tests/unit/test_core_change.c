@@ -120,7 +120,7 @@ static void a_new_limit_is_told_to_who_runs_the_tasks_also_when_he_comes_back(vo
         CU_ASSERT_EQUAL(changed(s, ALICE), 4);
         CU_ASSERT_EQUAL(s->n_limits, 1);
         CU_ASSERT_EQUAL(s->limit_ms, 5000);
-        CU_ASSERT_STRING_EQUAL(s->last_detail, "time=5000ms: slow disk");
+        CU_ASSERT_STRING_EQUAL(s->last_detail, "time=5s: slow disk");
         scene_ready_holding(s, 0, 2, 2, s->grants, 1, true);
         CU_ASSERT_EQUAL(s->n_limits, 2);
         scene_free(s);

@@ -285,6 +285,30 @@ static void take_back_of_one_job_leaves_the_others(void)
         scene_end(&s);
 }
 
+/* What runs, or was granted before, takes what it was granted with. */
+static void more_cpus_hold_for_what_is_granted_later(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+        struct wtask *a, *b;
+
+        scene_grant(&s, 1, COMMAND, 1, 3, "");
+        a = started(&s, 0);
+        b = started(&s, 1);
+        scene_grant(&s, 1, "{\"type\":\"command\",\"args\":[\"x\"],\"cpus\":2}", 4, 4, "");
+        end_task(&s, a, &ok);
+        CU_ASSERT_EQUAL_FATAL(count(&s, WEFFECT_START), 1);
+        a = started(&s, 0);
+        CU_ASSERT_EQUAL(a->index, 3);
+        end_task(&s, b, &ok);
+        CU_ASSERT_EQUAL(count(&s, WEFFECT_START), 0);
+        end_task(&s, a, &ok);
+        CU_ASSERT_EQUAL_FATAL(count(&s, WEFFECT_START), 1);
+        CU_ASSERT_EQUAL(started(&s, 0)->index, 4);
+        CU_ASSERT_EQUAL(wcore_numbers(s.core).free_slots, 0);
+        CU_ASSERT_EQUAL(wcore_numbers(s.core).unstarted, 0);
+        scene_end(&s);
+}
+
 static void a_description_that_was_changed_holds_for_what_starts_later(void)
 {
         struct worker_scene s = scene_begin(&two_slots);
@@ -358,6 +382,6 @@ UNIT_MAIN("worker core", TEST(it_starts_as_many_as_it_has_slots_and_the_next_whe
           TEST(a_warning_comes_before_the_time_limit_once),
           TEST(a_warning_that_is_due_at_the_start_comes_then), TEST(take_back_of_one_job_leaves_the_others),
           TEST(a_description_that_was_changed_holds_for_what_starts_later),
-          TEST(take_back_gives_the_last_unstarted_ones),
+          TEST(more_cpus_hold_for_what_is_granted_later), TEST(take_back_gives_the_last_unstarted_ones),
           TEST(a_grant_whose_entries_do_not_fit_its_tasks_is_not_taken),
           TEST(the_first_tasks_that_turn_out_long_keep_nothing_waiting_behind_them))

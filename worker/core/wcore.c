@@ -229,9 +229,9 @@ static void start_task(struct wcore *core, int64_t now_us, struct wlease *lease,
         task->index = range.lo;
         task->own = wlease_own_spec(lease, range.lo);
         task->started_us = now_us;
-        task->cpus = lease_cpus(core, lease);
+        task->cpus = lease->cpus;
         core->free_slots -= task->cpus;
-        task->gpus = take_gpus(core, lease_gpus(core, lease));
+        task->gpus = take_gpus(core, lease->gpus);
         lease->n_running++;
         core->n_running++;
         DL_APPEND(core->running, task);
@@ -252,8 +252,7 @@ void core_dispatch(struct wcore *core, int64_t now_us, struct weffects *out)
                         return;
                 if (core->config.ends_at_once >> lease->job->box->spec.type & 1)
                         start_group(core, lease, out);
-                else if (lease_cpus(core, lease) <= core->free_slots &&
-                         lease_gpus(core, lease) <= free_gpus(core))
+                else if (lease->cpus <= core->free_slots && lease->gpus <= free_gpus(core))
                         start_task(core, now_us, lease, out);
                 else
                         return;

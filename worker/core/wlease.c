@@ -27,8 +27,8 @@ struct wjob *job_find(struct wcore *core, uint64_t id)
 /* What running tasks, leases and fetched inputs of a job rest on is the same. It is, but for a broken coordinator. */
 static bool same_shape(const struct rec_job_spec *a, const struct rec_job_spec *b)
 {
-        if (a->type != b->type || a->cpus != b->cpus || a->script != b->script ||
-            a->n_inputs != b->n_inputs || a->has_entries != b->has_entries)
+        if (a->type != b->type || a->script != b->script || a->n_inputs != b->n_inputs ||
+            a->has_entries != b->has_entries)
                 return false;
         for (size_t i = 0; i < a->n_inputs; i++)
                 if (a->inputs[i].bytes != b->inputs[i].bytes ||
@@ -112,33 +112,17 @@ struct wlease *lease_find(struct wcore *core, uint64_t nonce)
         return lease;
 }
 
-uint64_t lease_cpus(const struct wcore *core, const struct wlease *lease)
+/* More cpus or gpus than there are: it runs alone rather than never. */
+static void take_needs(const struct wcore *core, struct wlease *lease)
 {
         const struct rec_job_spec *spec = &lease->job->box->spec;
-
-        /* More than there are: it runs alone rather than never. */
-        if (lease->grant->has_cpus)
-                return MIN(lease->grant->cpus, core->config.slots);
-        return spec->has_cpus ? MIN(spec->cpus, core->config.slots) : 1;
-}
-
-bool wlease_says_cpus(const struct wlease *lease)
-{
-        return lease->grant->has_cpus || lease->job->box->spec.has_cpus;
-}
-
-uint64_t lease_gpus(const struct wcore *core, const struct wlease *lease)
-{
         const struct rec_grant *grant = lease->grant;
+        uint64_t cpus = grant->has_cpus ? grant->cpus : spec->has_cpus ? spec->cpus : 1;
 
-        return MIN(grant->has_gpus ? grant->gpus : lease->job->box->spec.gpus, core->config.gpus);
-}
-
-uint64_t wlease_mem(const struct wlease *lease)
-{
-        const struct rec_grant *grant = lease->grant;
-
-        return grant->has_mem ? grant->mem : lease->job->box->spec.mem;
+        lease->cpus = MIN(cpus, core->config.slots);
+        lease->says_cpus = grant->has_cpus || spec->has_cpus;
+        lease->gpus = MIN(grant->has_gpus ? grant->gpus : spec->gpus, core->config.gpus);
+        lease->mem = grant->has_mem ? grant->mem : spec->mem;
 }
 
 struct wlease *lease_add(struct wcore *core, int64_t now_us, struct wjob *job, uint64_t epoch,
@@ -153,6 +137,7 @@ struct wlease *lease_add(struct wcore *core, int64_t now_us, struct wjob *job, u
         lease->nonce = grant->nonce;
         lease->attempt = (uint32_t)grant->attempt;
         lease->grant = grant;
+        take_needs(core, lease);
         lease->keep = keep;
         keep->refs++;
         lease->left = xmemdup(grant->ranges, grant->n_ranges * sizeof(*grant->ranges));
@@ -164,7 +149,7 @@ struct wlease *lease_add(struct wcore *core, int64_t now_us, struct wjob *job, u
         DL_APPEND(core->queue, lease);
         lease->queued = true;
         core->n_unstarted += lease->n_unstarted;
-        core->unstarted_cpus += lease->n_unstarted * lease_cpus(core, lease);
+        core->unstarted_cpus += lease->n_unstarted * lease->cpus;
         return lease;
 }
 
@@ -173,7 +158,7 @@ void lease_free(struct wcore *core, struct wlease *lease, struct weffects *out)
         if (lease->queued)
                 DL_DELETE(core->queue, lease);
         core->n_unstarted -= lease->n_unstarted;
-        core->unstarted_cpus -= lease->n_unstarted * lease_cpus(core, lease);
+        core->unstarted_cpus -= lease->n_unstarted * lease->cpus;
         HASH_DELETE(hh, core->leases, lease);
         job_unref(core, lease->job, out);
         grants_unref(lease->keep);
@@ -191,7 +176,7 @@ static void took(struct wcore *core, struct wlease *lease, uint64_t n)
 {
         lease->n_unstarted -= n;
         core->n_unstarted -= n;
-        core->unstarted_cpus -= n * lease_cpus(core, lease);
+        core->unstarted_cpus -= n * lease->cpus;
         if (!lease->n_unstarted && lease->queued) {
                 DL_DELETE(core->queue, lease);
                 lease->queued = false;

@@ -222,8 +222,6 @@ bool lease_take_last(struct wcore *core, struct wlease *lease, struct range *ret
 /* Take what of `range` is left; false when there is nothing more of it. */
 bool lease_take_inside(struct wcore *core, struct wlease *lease, const struct range *range,
                        struct range *ret_range);
-uint64_t lease_cpus(const struct wcore *core, const struct wlease *lease); /* of one task */
-uint64_t lease_gpus(const struct wcore *core, const struct wlease *lease);
 void grants_unref(struct wgrants *grants);
 
 /* wreport.c */

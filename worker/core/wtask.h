@@ -28,6 +28,10 @@ struct wlease {
         uint64_t nonce;
         uint32_t attempt;
         const struct rec_grant *grant; /* all tasks of it, and their entries */
+        /* Of each task, as it was granted: the description may change, these do not. */
+        uint64_t cpus, gpus;
+        uint64_t mem; /* 0: nothing is said */
+        bool says_cpus; /* somebody said how many: it is held to them, not to the one slot of those who did not */
 
         /* core from here on */
         uint64_t serial; /* our own number: a nonce may come again */
@@ -82,11 +86,6 @@ struct wentry wlease_entry(const struct wlease *lease, uint64_t index);
         3 /* of an entry of a graph: name, parents, description; people and tasks see the first */
 /* What a task of a graph runs; owned by the caller. NULL: as its job says. */
 struct job_spec_box *wlease_own_spec(const struct wlease *lease, uint64_t index);
-
-/* Bytes of memory that each task of the lease may use; 0: nothing is said. */
-uint64_t wlease_mem(const struct wlease *lease);
-/* Somebody said how many cpus each task of the lease takes: it is held to them, not to the one slot of those who did not. */
-bool wlease_says_cpus(const struct wlease *lease);
 
 static inline const struct rec_job_spec *wtask_spec(const struct wtask *task)
 {

@@ -245,8 +245,8 @@ void env_build(const struct env_base *base, const struct wtask *task, const stru
         if (about->end_s)
                 add_number(env, "JOB_END_TIME", (uint64_t)about->end_s);
         add_number(env, "JOB_CPUS", task->cpus);
-        if (wlease_mem(task->lease) > 0)
-                add_number(env, "JOB_MEM", wlease_mem(task->lease));
+        if (task->lease->mem > 0)
+                add_number(env, "JOB_MEM", task->lease->mem);
         add_gpus(base, task, env);
         if (*base->worker)
                 add_text(env, "JOB_WORKER", base->worker);

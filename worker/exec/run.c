@@ -36,7 +36,7 @@ static void unlimit(struct run *run)
 static void limit(struct run *run, struct spawn *spawn)
 {
         const struct wlease *lease = run->task->lease;
-        uint64_t bytes = wlease_mem(lease);
+        uint64_t bytes = lease->mem;
 
         unlimit(run);
         if (bytes > 0) {
@@ -44,7 +44,7 @@ static void limit(struct run *run, struct spawn *spawn)
                 spawn->join_mem_fd = memlimit_procs_fd(run->mem);
                 spawn->data_max = memlimit_rlimit(run->mem);
         }
-        if (wlease_says_cpus(lease)) {
+        if (lease->says_cpus) {
                 run->cpu = cpulimit_take(run->exec->cpulimits, run->group, run->task->cpus);
                 spawn->join_cpu_fd = cpulimit_procs_fd(run->cpu);
         }
