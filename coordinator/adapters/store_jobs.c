@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "adapters/store_writer.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 
 static struct seal_place place_of(enum seal_kind kind, struct job_id job, struct principal_id owner)
@@ -31,9 +32,33 @@ static int put_tags(struct store_writer *writer, struct db *db, struct job_id jo
         return 0;
 }
 
+struct job_time {
+        int64_t us; /* on the wall clock, or */
+        bool is_delay; /* from the submission; 0 and no delay: none */
+};
+
+static struct job_time time_of(bool has_us, uint64_t us, bool has_delay, uint64_t delay_ms)
+{
+        if (has_us || !has_delay)
+                return (struct job_time){ .us = has_us ? (int64_t)us : 0 };
+        return (struct job_time){ .us = (int64_t)delay_ms * US_PER_MS, .is_delay = true };
+}
+
+static struct job_time at_of(const struct rec_job_spec *spec)
+{
+        return time_of(spec->has_at_us, spec->at_us, spec->has_at_delay_ms, spec->at_delay_ms);
+}
+
+static struct job_time start_by_of(const struct rec_job_spec *spec)
+{
+        return time_of(spec->has_start_by_us, spec->start_by_us, spec->has_start_by_delay_ms,
+                       spec->start_by_delay_ms);
+}
+
 static void put_numbers(struct db_args *args, const struct store_job_new *job, const struct job_state *state)
 {
         const struct rec_job_spec *spec = &job->spec->spec;
+        struct job_time at = at_of(spec), start_by = start_by_of(spec);
 
         db_put_u64(args, job->job.n);
         db_put_u64(args, job->owner.n);
@@ -70,6 +95,8 @@ static void put_numbers(struct db_args *args, const struct store_job_new *job, c
         db_put_u64(args, spec->has_entries
                                  ? (spec->has_entries_per_chunk ? spec->entries_per_chunk : spec->entries)
                                  : 0);
+        db_put_i64(args, at.us + (at.is_delay ? job->submitted_us : 0));
+        db_put_i64(args, start_by.us + (start_by.is_delay ? job->submitted_us : 0));
 }
 
 /* A job's name is what was given, else the word of its type: v_jobs.name is never empty. */
@@ -78,29 +105,34 @@ static const char *name_of(const struct rec_job_spec *spec)
         return spec->name ? spec->name : task_type_word(spec->type);
 }
 
-static int put_sealed_parts(struct store_writer *writer, struct db *db, const struct store_job_new *job,
-                            const uint8_t wrapped[WRAPPED_KEY_BYTES], struct err *err)
+/* name_hash, name, comment */
+static int put_names(struct store_writer *writer, struct db *db, enum store_rows rows, struct job_id job,
+                     struct principal_id owner, const struct rec_job_spec *spec, struct err *err)
 {
-        const struct rec_job_spec *spec = &job->spec->spec;
-        struct db_args *args = &writer->rows[ROWS_JOB];
-        CLEANUP_BUF struct buf json = { 0 };
-        struct seal_place name = place_of(SEAL_JOB_NAME, job->job, job->owner),
-                          comment = place_of(SEAL_JOB_COMMENT, job->job, job->owner),
-                          whole = place_of(SEAL_JOB_SPEC, job->job, job->owner);
+        struct db_args *args = &writer->rows[rows];
+        struct seal_place name = place_of(SEAL_JOB_NAME, job, owner),
+                          comment = place_of(SEAL_JOB_COMMENT, job, owner);
         uint8_t hash[NAME_HASH_BYTES];
 
         keyring_name_hash(writer->keyring, "name", name_of(spec), strlen(name_of(spec)), hash);
         db_put_bytes(args, hash, sizeof(hash));
-        if (store_put_sealed(writer, db, ROWS_JOB, &name, name_of(spec), strlen(name_of(spec)), err) < 0)
+        if (store_put_sealed(writer, db, rows, &name, name_of(spec), strlen(name_of(spec)), err) < 0)
                 return -1;
-        if (!spec->comment)
-                db_put_bytes(args, "", 0);
-        else if (store_put_sealed(writer, db, ROWS_JOB, &comment, spec->comment, strlen(spec->comment), err) <
-                 0)
-                return -1;
-        db_put_bytes(args, wrapped, WRAPPED_KEY_BYTES);
+        if (spec->comment)
+                return store_put_sealed(writer, db, rows, &comment, spec->comment, strlen(spec->comment),
+                                        err);
+        db_put_bytes(args, "", 0);
+        return 0;
+}
+
+static int put_spec(struct store_writer *writer, struct db *db, enum store_rows rows, struct job_id job,
+                    struct principal_id owner, const struct rec_job_spec *spec, struct err *err)
+{
+        CLEANUP_BUF struct buf json = { 0 };
+        struct seal_place whole = place_of(SEAL_JOB_SPEC, job, owner);
+
         job_spec_encode(spec, &json);
-        return store_put_sealed(writer, db, ROWS_JOB, &whole, json.bytes, json.n, err);
+        return store_put_sealed(writer, db, rows, &whole, json.bytes, json.n, err);
 }
 
 int store_job_new(struct store_writer *writer, const struct store_job_new *job, struct err *err)
@@ -120,6 +152,7 @@ int store_job_new(struct store_writer *writer, const struct store_job_new *job, 
 int store_put_job(struct store_writer *writer, struct db *db, const struct store_slot *slot, struct err *err)
 {
         const struct store_job_new *job = slot->fresh;
+        const struct rec_job_spec *spec = &job->spec->spec;
         struct db_args *submission = &writer->rows[ROWS_SUBMISSION];
 
         db_put_u64(submission, job->owner.n);
@@ -127,9 +160,12 @@ int store_put_job(struct store_writer *writer, struct db *db, const struct store
         db_put_bytes(submission, job->digest, sizeof(job->digest));
         db_put_u64(submission, job->job.n);
         put_numbers(&writer->rows[ROWS_JOB], job, &slot->state);
-        if (put_sealed_parts(writer, db, job, slot->wrapped, err) < 0)
+        if (put_names(writer, db, ROWS_JOB, job->job, job->owner, spec, err) < 0)
                 return -1;
-        return put_tags(writer, db, job->job, job->owner, &job->spec->spec, err);
+        db_put_bytes(&writer->rows[ROWS_JOB], slot->wrapped, WRAPPED_KEY_BYTES);
+        if (put_spec(writer, db, ROWS_JOB, job->job, job->owner, spec, err) < 0)
+                return -1;
+        return put_tags(writer, db, job->job, job->owner, spec, err);
 }
 
 int store_job_chunk(struct store_writer *writer, struct db *db, const struct store_chunk *chunk,
@@ -211,46 +247,44 @@ int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job
 static int put_holds(struct store_writer *writer, struct db *db, const struct store_job_spec *change,
                      struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args = { 0 };
+        struct db_args *args = &writer->rows[ROWS_HOLD_PUT];
 
-        if (run_for_job(writer, db, "holds_drop", change->job, 0, err) < 0)
-                return -1;
-        db_args_init(&args, "job:u first:u last:u step:u");
+        db_put_u64(&writer->rows[ROWS_HOLDS_DROP], change->job.n);
         for (size_t i = 0; i < change->n_held; i++) {
-                db_put_u64(&args, change->job.n);
-                db_put_u64(&args, change->held[i].lo);
-                db_put_u64(&args, change->held[i].hi);
-                db_put_u64(&args, change->held[i].step);
+                db_put_u64(args, change->job.n);
+                db_put_u64(args, change->held[i].lo);
+                db_put_u64(args, change->held[i].hi);
+                db_put_u64(args, change->held[i].step);
         }
-        return change->n_held > 0 ? store_write_now(writer, db, "hold_put", &args, 0, err) : 0;
+        return store_row_added(writer, db, ROWS_HOLD_PUT, err);
 }
 
 int store_job_spec(struct store_writer *writer, struct db *db, const struct store_job_spec *change,
                    struct err *err)
 {
-        CLEANUP_DB_ARGS struct db_args args = { 0 };
-        CLEANUP_BUF struct buf json = { 0 };
+        struct db_args *args = &writer->rows[ROWS_SPEC];
         const struct rec_job_spec *spec = &change->spec->spec;
-        struct job_id job = change->job;
-        struct seal_place place = place_of(SEAL_JOB_SPEC, job, change->owner);
-        struct data_key key;
-        size_t begun;
+        struct job_time at = at_of(spec), start_by = start_by_of(spec);
 
-        if (store_flush_upto(writer, db, ROWS_JOB, err) < 0 ||
-            store_keys_get(writer->keys, db, job.n, &key, err) < 0)
+        /* What an earlier change of this job holds must not be written behind this one's drop. */
+        if (store_spec_gathered(writer, change->job)) {
+                if (store_flush_upto(writer, db, ROWS_HOLD_PUT, err) < 0)
+                        return -1;
+                store_spec_gathered(writer, change->job);
+        }
+        db_put_u64(args, change->job.n);
+        db_put_str(args, spec->queue ? spec->queue : "default");
+        db_put_i64(args, spec->has_priority ? spec->priority : 0);
+        db_put_u64(args, spec->has_cpus ? spec->cpus : 1);
+        db_put_u64(args, spec->has_max_running ? spec->max_running : 0);
+        db_put_u64(args, spec->hold ? 1 : change->n_held > 0 ? 2 : 0);
+        db_put_i64(args, at.us);
+        db_put_u64(args, at.is_delay);
+        db_put_i64(args, start_by.us);
+        db_put_u64(args, start_by.is_delay);
+        if (put_names(writer, db, ROWS_SPEC, change->job, change->owner, spec, err) < 0 ||
+            put_spec(writer, db, ROWS_SPEC, change->job, change->owner, spec, err) < 0 ||
+            put_holds(writer, db, change, err) < 0)
                 return -1;
-        job_spec_encode(spec, &json);
-        db_args_init(&args, "job:u priority:i cpus:u max_running:u hold:u spec:b");
-        db_put_u64(&args, job.n);
-        db_put_i64(&args, spec->has_priority ? spec->priority : 0);
-        db_put_u64(&args, spec->has_cpus ? spec->cpus : 1);
-        db_put_u64(&args, spec->has_max_running ? spec->max_running : 0);
-        db_put_u64(&args, spec->hold ? 1 : change->n_held > 0 ? 2 : 0);
-        begun = db_put_begin(&args);
-        if (seal(writer->sealer, &key, &place, json.bytes, json.n, &args.bytes, err) < 0)
-                return -1;
-        db_put_end(&args, begun);
-        if (store_write_now(writer, db, "job_spec", &args, 1, err) < 0)
-                return -1;
-        return put_holds(writer, db, change, err);
+        return store_row_added(writer, db, ROWS_SPEC, err);
 }

@@ -14,6 +14,10 @@
 #define SEQUENCE_MAX 20000 /* seq_0_to_19999 in tasks_new */
 #define ENDED_SPANS_MAX 4096 /* gathered ends are searched one by one: a bound for that */
 
+struct store_span { /* of store_writer.ended */
+        uint64_t job, lo, hi;
+};
+
 static uint64_t range_size(const struct range *range)
 {
         return range->hi - range->lo + 1;

@@ -45,6 +45,34 @@ static void forget_slots(struct store_writer *writer)
         writer->n_fresh = 0;
 }
 
+struct store_changed {
+        uint64_t job;
+        UT_hash_handle hh;
+};
+
+bool store_spec_gathered(struct store_writer *writer, struct job_id job)
+{
+        struct store_changed *changed;
+
+        HASH_FIND(hh, writer->changed, &job.n, sizeof(job.n), changed);
+        if (changed)
+                return true;
+        changed = xcalloc(1, sizeof(*changed));
+        changed->job = job.n;
+        HASH_ADD(hh, writer->changed, job, sizeof(changed->job), changed);
+        return false;
+}
+
+static void forget_changed(struct store_writer *writer)
+{
+        struct store_changed *changed, *next;
+
+        HASH_ITER (hh, writer->changed, changed, next) {
+                HASH_DEL(writer->changed, changed);
+                free(changed);
+        }
+}
+
 struct store_slot *store_slot(struct store_writer *writer, struct job_id job)
 {
         struct store_slot *slot;
@@ -64,11 +92,13 @@ void store_writer_begin(struct store_writer *writer, uint64_t epoch, uint64_t ba
         for (size_t i = 0; i < ROWS_COUNT; i++)
                 db_args_clear(&writer->rows[i]);
         writer->n_ended = 0;
+        forget_changed(writer);
         forget_slots(writer);
 }
 
 void store_writer_done(struct store_writer *writer)
 {
+        forget_changed(writer);
         forget_slots(writer);
         for (size_t i = 0; i < ROWS_COUNT; i++)
                 db_args_done(&writer->rows[i]);
@@ -136,6 +166,8 @@ int store_flush_upto(struct store_writer *writer, struct db *db, enum store_rows
         for (size_t i = 0; i <= (size_t)last; i++)
                 if (flush_rows(writer, db, (enum store_rows)i, err) < 0)
                         return -1;
+        if (last >= ROWS_HOLD_PUT)
+                forget_changed(writer);
         return 0;
 }
 

@@ -48,9 +48,8 @@ struct store_writer {
         struct db_args rows[ROWS_COUNT];
         struct store_slot *slots; /* hash, in the order in which the jobs came */
         size_t n_fresh;
-        struct store_span { /* tasks whose end is gathered and not yet written */
-                uint64_t job, lo, hi;
-        } * ended;
+        struct store_changed *changed; /* jobs whose description is gathered and not yet written */
+        struct store_span *ended; /* tasks whose end is gathered and not yet written */
         size_t n_ended, cap_ended;
 };
 
@@ -102,6 +101,8 @@ int store_set_live(struct store_writer *writer, struct db *db, const struct stor
 int store_job_drop(struct store_writer *writer, struct db *db, struct job_id job, struct err *err) MUST_CHECK;
 int store_job_spec(struct store_writer *writer, struct db *db, const struct store_job_spec *change,
                    struct err *err) MUST_CHECK;
+/* Is one, already? From now on one is. */
+bool store_spec_gathered(struct store_writer *writer, struct job_id job);
 /* A new job's rows, gathered from its slot. */
 int store_put_job(struct store_writer *writer, struct db *db, const struct store_slot *slot,
                   struct err *err) MUST_CHECK;

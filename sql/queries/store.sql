@@ -20,10 +20,12 @@ INSERT INTO Submissions (owner, key_hash, digest, job_id) VALUES (:owner, :key_h
 -- name: job_new
 INSERT INTO Jobs (job_id, owner, queue, task_type, loading, status, priority, cpus, max_running, hold, tasks, held, waiting,
   queued, running, succeeded, failed, timeout, oom, lost, cancelled, aborted, mark, low, materialised, submitted_us,
-  started_us, ended_us, ending, ending_reason, floor_epoch, chunks, entries_per_chunk, name_hash, name, comment, wrapped_key, spec)
+  started_us, ended_us, ending, ending_reason, floor_epoch, chunks, entries_per_chunk, at_us, start_by_us, name_hash, name,
+  comment, wrapped_key, spec)
 VALUES (:job, :owner, :queue, :task_type, :loading, :status, :priority, :cpus, :max_running, :hold, :tasks, :held, :waiting,
   :queued, :running, :succeeded, :failed, :timeout, :oom, :lost, :cancelled, :aborted, :mark, :low, :materialised,
-  :submitted_us, :started_us, :ended_us, :ending, :ending_reason, :floor_epoch, :chunks, :entries_per_chunk, :name_hash, :name,
+  :submitted_us, :started_us, :ended_us, :ending, :ending_reason, :floor_epoch, :chunks, :entries_per_chunk, :at_us,
+  :start_by_us, :name_hash, :name,
   :comment, :wrapped_key, :spec)
 
 -- name: job_tag
@@ -54,8 +56,12 @@ UPDATE Jobs SET status = :status, held = :held, waiting = :waiting, queued = :qu
   ended_us = :ended_us, ending = :ending, ending_reason = :ending_reason, floor_epoch = :floor_epoch
 WHERE job_id = :job
 
+-- Times that the description gives as delays count from the submission.
 -- name: job_spec
-UPDATE Jobs SET spec = :spec, priority = :priority, cpus = :cpus, max_running = :max_running, hold = :hold WHERE job_id = :job
+UPDATE Jobs SET queue = :queue, priority = :priority, cpus = :cpus, max_running = :max_running, hold = :hold,
+  at_us = :at_us + IF(:at_is_delay, submitted_us, 0), start_by_us = :start_by_us + IF(:start_by_is_delay, submitted_us, 0),
+  name_hash = :name_hash, name = :name, comment = :comment, spec = :spec
+WHERE job_id = :job
 
 -- name: holds_drop
 DELETE FROM Holds WHERE job_id = :job

@@ -15,6 +15,24 @@ JOIN Visible v ON v.principal = q.m AND v.what = 1
 JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
 WHERE scoped(q.s, j.owner, j.waiting) > 0
 UNION ALL
+SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'time' AS reason,
+  CONCAT('nothing starts before ',
+    TIMESTAMPADD(MICROSECOND, scoped(q.s, j.owner, j.at_us), TIMESTAMP'1970-01-01 00:00:00'), ' UTC') AS detail
+FROM asker_jobs q
+JOIN Visible v ON v.principal = q.m AND v.what = 1
+JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
+WHERE scoped(q.s, j.owner, j.held + j.waiting) > 0
+  AND scoped(q.s, j.owner, j.at_us) > TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6))
+UNION ALL
+SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'start-by' AS reason,
+  CONCAT('what has not started is aborted at ',
+    TIMESTAMPADD(MICROSECOND, scoped(q.s, j.owner, j.start_by_us), TIMESTAMP'1970-01-01 00:00:00'), ' UTC') AS detail
+FROM asker_jobs q
+JOIN Visible v ON v.principal = q.m AND v.what = 1
+JOIN Jobs j ON j.owner <=> v.owner AND j.loading = 0 AND j.ended_us = 0
+WHERE scoped(q.s, j.owner, j.held + j.waiting + j.queued) > 0
+  AND scoped(q.s, j.owner, j.start_by_us) > TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6))
+UNION ALL
 SELECT j.job_id AS job_id, CAST(NULL AS UNSIGNED) AS task_index, 'queue-paused' AS reason,
   CONCAT('queue ', CONVERT(scoped_text(q.s, j.owner, j.queue) USING utf8mb4), ' is paused') AS detail
 FROM asker_jobs q

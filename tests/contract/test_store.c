@@ -180,6 +180,47 @@ static void a_changed_description_is_sealed_again(void)
         scene_done(&s);
 }
 
+static void change(struct store_batch *batch, const char *json, uint64_t held)
+{
+        struct store_op *op = add(batch, STORE_JOB_SPEC);
+
+        op->u.job_spec.job.n = 1;
+        op->u.job_spec.owner = ALICE;
+        op->u.job_spec.spec = spec_of(json);
+        op->u.job_spec.held = xcalloc(1, sizeof(struct store_held));
+        op->u.job_spec.held[0] = (struct store_held){ held, held, 1 };
+        op->u.job_spec.n_held = 1;
+}
+
+/* Also where a batch changes one job twice: what it holds is what the second one says. */
+static void columns_follow_the_newest_description(void)
+{
+        struct scene s = scene_opened();
+        struct store_batch batch = { 0 };
+        char *before, *after;
+
+        have_job(&s, 1, 9);
+        before = sql_value(s.sql, "SELECT CONCAT(HEX(name_hash), HEX(name)) FROM Jobs");
+        change(&batch, "{\"type\":\"noop\",\"name\":\"first\",\"queue\":\"one\"}", 3);
+        change(&batch,
+               "{\"type\":\"noop\",\"name\":\"second\",\"queue\":\"two\",\"cpus\":3,\"comment\":\"again\","
+               "\"at_us\":77,\"start_by_delay_ms\":5}",
+               4);
+        CU_ASSERT_TRUE(commit(&s, &batch));
+        EQUAL_SQL(&s,
+                  "SELECT COUNT(*) FROM Jobs WHERE queue = 'two' AND cpus = 3 AND hold = 2 AND comment <> '' "
+                  "AND "
+                  "at_us = 77 AND start_by_us = submitted_us + 5000",
+                  1);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Holds WHERE first_index = 4", 1);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Holds", 1);
+        after = sql_value(s.sql, "SELECT CONCAT(HEX(name_hash), HEX(name)) FROM Jobs");
+        CU_ASSERT_TRUE(strncmp(before, after, 32) != 0 && strcmp(before + 32, after + 32) != 0);
+        free(before);
+        free(after);
+        scene_done(&s);
+}
+
 /* ------------------------------------------------------------------ tasks */
 static void ends_are_written_alike_as_ranges_and_as_rows(void)
 {
@@ -818,9 +859,9 @@ static void ten_thousand_operations_are_one_transaction(void)
 UNIT_MAIN("store", TEST(a_job_is_written_sealed_and_its_tasks_are_made),
           TEST(new_rows_follow_first_step_and_number), TEST(a_loading_job_becomes_live_or_is_dropped_whole),
           TEST(the_newest_counts_of_a_batch_are_written), TEST(new_jobs_of_a_batch_have_their_newest_counts),
-          TEST(a_changed_description_is_sealed_again), TEST(ends_are_written_alike_as_ranges_and_as_rows),
-          TEST(a_final_task_is_never_written_again), TEST(the_end_of_a_task_without_a_row_is_stale),
-          TEST(a_state_goes_to_unfinished_tasks_only),
+          TEST(a_changed_description_is_sealed_again), TEST(columns_follow_the_newest_description),
+          TEST(ends_are_written_alike_as_ranges_and_as_rows), TEST(a_final_task_is_never_written_again),
+          TEST(the_end_of_a_task_without_a_row_is_stale), TEST(a_state_goes_to_unfinished_tasks_only),
           TEST(operations_on_one_task_keep_their_order_within_a_batch),
           TEST(a_new_round_keeps_the_old_end_and_leaves_successes),
           TEST(who_was_aborted_because_of_a_job_is_due_with_its_next_round),
