@@ -8,9 +8,9 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/duration.h"
 #include "base/signame.h"
 #include "cli/command.h"
+#include "cli/settings.h"
 
 #define ASK_ABOVE 100 /* tasks */
 
@@ -74,7 +74,15 @@ struct filling {
         struct words_left words;
         const char *statuses[STATUS_WORDS_MAX];
         size_t n_statuses;
+        struct settings settings;
 };
+static void filling_done(struct filling *filling)
+{
+        settings_done(&filling->settings);
+}
+
+#define CLEANUP_FILLING __attribute__((cleanup(filling_done)))
+
 typedef int fill_fn(struct cli *cli, struct filling *filling, struct err *err);
 
 struct change {
@@ -215,7 +223,9 @@ static int change_run(struct cli *cli, const struct change *change)
         CLEANUP_PICKED struct picked_tasks picked = { 0 };
         bool dry_run = opts_flag(cli->opts, "dry-run");
         struct msg request = { 0 };
-        struct filling filling = { .request = &request, .words = { cli->opts->words, cli->opts->n_words } };
+        CLEANUP_FILLING struct filling filling = { .request = &request,
+                                                   .words = { cli->opts->words, cli->opts->n_words },
+                                                   .settings = SETTINGS_EMPTY };
         __attribute__((cleanup(changed_done))) struct changed changed = { 0 };
         struct err err = { 0 };
 
@@ -333,49 +343,6 @@ static int fill_signal(struct cli *cli, struct filling *filling, struct err *err
         return reason_of(cli, &signal->reason, &signal->n_reason, err);
 }
 
-static int set_one(struct msg_set *set, const char *word, struct err *err)
-{
-        const char *value = strchr(word, '=') + 1;
-        size_t n = (size_t)(value - word) - 1;
-        int64_t number;
-
-        if (n == 8 && memcmp(word, "priority", 8) == 0) {
-                const struct opt opt = { .min = -100, .max = 100 };
-
-                set->has_priority = true;
-                return opt_integer(&opt, value, &set->priority, err);
-        }
-        if (n == 11 && memcmp(word, "max-running", 11) == 0) {
-                const struct opt opt = { .min = 0, .max = 10000000 };
-
-                if (opt_count(&opt, value, &number, err) < 0)
-                        return -1;
-                set->max_running = (uint64_t)number;
-                set->has_max_running = true;
-                return 0;
-        }
-        if (n == 4 && memcmp(word, "time", 4) == 0) {
-                const struct opt opt = { .min = 1, .max = 31622400000 };
-
-                if (opt_duration(&opt, value, &number, err) < 0)
-                        return -1;
-                set->time_ms = (uint64_t)number;
-                set->has_time_ms = true;
-                return 0;
-        }
-        if (n == 7 && memcmp(word, "retries", 7) == 0) {
-                const struct opt opt = { .min = 0, .max = 1000 };
-
-                if (opt_count(&opt, value, &number, err) < 0)
-                        return -1;
-                set->retries = (uint64_t)number;
-                set->has_retries = true;
-                return 0;
-        }
-        return err_set(err, ERR_USAGE,
-                       "there is no such setting; settings: priority, max-running, time, retries");
-}
-
 static int run_cancel(struct cli *cli)
 {
         static const struct change change = { fill_cancel, "cancelled", true, false };
@@ -411,12 +378,7 @@ static int run_signal(struct cli *cli)
         return change_run(cli, &change);
 }
 
-/* Settings and selectors may stand in any order: a word with = that is no tag is a setting. */
-static bool is_setting(const char *word)
-{
-        return strchr(word, '=') && word[0] != '@' && strncmp(word, "tag:", 4) != 0;
-}
-
+/* Settings and selectors may stand in any order. */
 static int fill_set(struct cli *cli, struct filling *filling, struct err *err)
 {
         struct msg_set *set = &filling->request->u.set;
@@ -425,19 +387,14 @@ static int fill_set(struct cli *cli, struct filling *filling, struct err *err)
 
         filling->request->kind = MSG_set;
         for (size_t i = 0; i < cli->opts->n_words; i++) {
-                if (!is_setting(words[i])) {
+                if (!settings_is_one(words[i]))
                         words[n++] = words[i];
-                } else if (set_one(set, words[i], err) < 0) {
-                        struct err why = *err;
-
-                        return err_set(err, ERR_USAGE,
-                                       "%.80s: %s; example: jobctl set 36 priority=10 max-running=4 time=2h",
-                                       words[i], why.text);
-                }
+                else if (settings_add(&filling->settings, words[i], set, err) < 0)
+                        return -1;
         }
         filling->words.n = n;
-        if (!set->has_priority && !set->has_max_running && !set->has_time_ms && !set->has_retries)
-                return err_set(err, ERR_USAGE, "set what? jobctl set %s", cli->opts->program->usage[0]);
+        if (settings_fill(&filling->settings, cli, set, err) < 0)
+                return -1;
         return reason_of(cli, &set->reason, &set->n_reason, err);
 }
 
@@ -462,7 +419,21 @@ PROGRAM(retry, "retry", "queue tasks again that did not succeed", retry_options,
 PROGRAM(signal, "signal", "send a signal to running tasks", signal_options, cli_common_options,
         "SEL … [--signal NAME] [options]", "jobctl signal 36 --signal USR1", "jobctl signal 36.4",
         "jobctl signal USR2 @train    # as kill has it");
-PROGRAM(set, "set", "change unfinished jobs", reason_options, cli_common_options,
-        "SEL … priority=N max-running=N time=T retries=N", "jobctl set 36 priority=10",
-        "jobctl set last max-running=4",
-        "jobctl set @train time=2h    # counted from each task's start; running tasks too");
+
+static const char *const set_examples[] = {
+        "jobctl set 36 priority=10 queue=night",
+        "jobctl set last max-running=4 retries=3 backoff=5s,x2,max=10m",
+        "jobctl set @train time=2h at=18:30     # what runs has the new limit, what waits goes on waiting",
+        NULL,
+};
+static const char *const set_usage[] = { "SEL … KEY=VALUE … [options]", NULL };
+static const struct opt_program set_program = {
+        .name = "jobctl set",
+        .purpose = "change unfinished jobs",
+        .examples = set_examples,
+        .usage = set_usage,
+        .options = reason_options,
+        .common = cli_common_options,
+        .notes = settings_help,
+};
+const struct command command_set = { "set", &set_program, run_set };

@@ -110,7 +110,7 @@ await "an attempt runs" 20 is_status "$second" 1 running
 exits "set retries" 0 jobctl set "$second" retries=1
 exits "gives it another one" 0 jobctl wait --exit-code "$second" --timeout 30
 exits "retries that are none" 64 jobctl set "$second" retries=many
-matches "are named" "$err" "retries=many: "
+matches "are named" "$err" "retries=many: 'many' is no whole number; example: "
 
 # --- a cancel holds, whoever is away
 away=$(jobsubmit -a 1-2 -- sh -c 'echo run >>'"$T"'/witness.$JOB_INDEX; sleep 300')

@@ -60,6 +60,7 @@ equal "completion: a command" "$(completes jobctl canc)" "cancel "
 equal "completion: the second word" "$(completes jobctl user '')" "ls add rm set "
 equal "completion: an option" "$(completes jobsubmit --at-m)" "--at-most-once "
 equal "completion: an option of a command" "$(completes jobctl logs --lab)" "--label "
+equal "completion: a setting" "$(completes jobctl set max-)" "max-running= max-fails= "
 equal "completion: a status" "$(completes jobctl ls --status succ)" "succeeded "
 matches "completion: all options of jobsubmit" "$(completes jobsubmit --)" '--array .*--wait .*--dry-run '
 
