@@ -84,6 +84,51 @@ static void ends_gather_while_there_is_work_and_go_at_once_when_there_is_none(vo
         scene_end(&s);
 }
 
+static void ends_of_a_bulk_wait_longer_unless_something_else_comes_next(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+        struct wtask *a, *b;
+
+        scene_grant(&s, 1, COMMAND, 1, 100, "");
+        a = started(&s, 0);
+        b = started(&s, 1);
+        end_task(&s, a, &ok);
+        pass(&s, 20 * MS);
+        CU_ASSERT_PTR_NULL(said(&s, MSG_finished));
+        pass(&s, 5 * MS);
+        CU_ASSERT_PTR_NOT_NULL(said(&s, MSG_finished));
+        scene_hear(&s, "{\"v\":1,\"type\":\"TaskRequest\",\"op\":\"take-back\",\"id\":1,\"n\":3}", NULL, 0);
+        pass(&s, 8 * MS);
+        CU_ASSERT_PTR_NOT_NULL(said(&s, MSG_finished)); /* some worker waits for what is given back */
+        scene_hear(&s, "{\"v\":1,\"type\":\"TaskRequest\",\"op\":\"take-back\",\"id\":1,\"n\":80}", NULL, 0);
+        pass(&s, 8 * MS);
+        CU_ASSERT_PTR_NOT_NULL(said(&s, MSG_finished));
+        end_task(&s, b, &ok);
+        pass(&s, 8 * MS);
+        CU_ASSERT_PTR_NOT_NULL(said(&s, MSG_finished)); /* few are left */
+        scene_end(&s);
+}
+
+static void a_window_that_runs_dry_asks_once_for_more(void)
+{
+        struct worker_scene s = scene_begin(&two_slots);
+        struct wtask *next;
+        struct msg *msg;
+
+        scene_grant(&s, 1, COMMAND, 1, 60, "");
+        for (int i = 0; i < 40; i++)
+                end_task(&s, started(&s, 0), &ok); /* in no time: the window grows beyond what is in hand */
+        msg = said(&s, MSG_finished);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(msg);
+        end_task(&s, started(&s, 0), &ok);
+        CU_ASSERT_PTR_NULL(said(&s, MSG_finished)); /* more may be on its way */
+        next = started(&s, 0);
+        scene_answer(&s, "TaskResponse", "recorded", msg->id);
+        end_task(&s, next, &ok);
+        CU_ASSERT_PTR_NOT_NULL(said(&s, MSG_finished));
+        scene_end(&s);
+}
+
 static void the_end_of_a_long_task_waits_for_no_company(void)
 {
         struct worker_scene s = scene_begin(&two_slots);
@@ -375,8 +420,10 @@ UNIT_MAIN("worker core", TEST(it_starts_as_many_as_it_has_slots_and_the_next_whe
           TEST(a_wide_task_waits_for_its_slots_and_is_not_overtaken),
           TEST(tasks_of_a_lease_that_end_alike_are_one_end),
           TEST(ends_gather_while_there_is_work_and_go_at_once_when_there_is_none),
-          TEST(the_end_of_a_long_task_waits_for_no_company), TEST(a_no_op_array_is_one_group_and_one_end),
-          TEST(the_window_follows_the_run_time), TEST(work_fetched_ahead_of_long_tasks_is_given_back),
+          TEST(ends_of_a_bulk_wait_longer_unless_something_else_comes_next),
+          TEST(a_window_that_runs_dry_asks_once_for_more), TEST(the_end_of_a_long_task_waits_for_no_company),
+          TEST(a_no_op_array_is_one_group_and_one_end), TEST(the_window_follows_the_run_time),
+          TEST(work_fetched_ahead_of_long_tasks_is_given_back),
           TEST(a_long_task_says_started_once_and_a_short_one_never),
           TEST(time_that_is_up_stops_a_task_and_ends_it_timeout),
           TEST(a_warning_comes_before_the_time_limit_once),

@@ -123,20 +123,32 @@ static struct wbatch *batch_open(struct wcore *core, int64_t now_us, size_t head
         return batch;
 }
 
-/* When the open batch must go out: at once when nothing else is in hand, the window runs dry, or tasks are so long that
- * no other end is to be expected meanwhile; else it waits a little for company, because a message and a commit for each
- * short task would cost more than the task. */
-static void batch_set_due(struct wcore *core, int64_t now_us)
+/* Are many more of the same job about to end? Then nobody waits for this end by itself. job NULL: somebody does. */
+static bool has_company(const struct wcore *core, const struct wjob *job)
 {
-        struct wbatch *batch = core->open;
+        return core->n_unstarted >= BULK_TASKS && (core->queue->job == job || core->queue->prev->job == job);
+}
+
+/* How long an end may wait for company, because a message and a commit for each short task would cost more than the task:
+ * not at all when nothing else is in hand, when the window runs dry and no answer that fills it is on its way, or when
+ * tasks are so long that no other end is to be expected meanwhile. */
+static int64_t batch_patience(const struct wcore *core, const struct wjob *job)
+{
         uint64_t in_hand = core->unstarted_cpus + (core->config.slots - core->free_slots);
         int64_t wait_us = core->n_unstarted ? GATHER_BUSY_US : GATHER_THIN_US;
-        int64_t due = batch->first_us + wait_us;
+        bool dry = in_hand * 2 < core->window;
 
-        if (!in_hand || in_hand * 2 < core->window ||
+        if (!in_hand || (dry && !core->closed) ||
             core->average_run_us > wait_us * (int64_t)core->config.slots)
-                due = now_us;
-        core->open_due_us = MIN(core->open_due_us, due);
+                return 0;
+        return !dry && has_company(core, job) ? GATHER_BULK_US : wait_us;
+}
+
+static void batch_set_due(struct wcore *core, int64_t now_us, const struct wjob *job)
+{
+        int64_t wait_us = batch_patience(core, job);
+
+        core->open_due_us = MIN(core->open_due_us, wait_us ? core->open->first_us + wait_us : now_us);
 }
 
 static bool same_end(const struct out_end *a, const struct out_end *b)
@@ -276,7 +288,7 @@ void end_running(struct wcore *core, int64_t now_us, const struct wtask *task, c
         at = batch_add(core, batch, task->lease, &want, run);
         add_chunks(core, batch, at, task->index, end);
         add_files(batch, at, task->index, end);
-        batch_set_due(core, now_us);
+        batch_set_due(core, now_us, task->lease->job);
 }
 
 void end_unstarted(struct wcore *core, int64_t now_us, struct wlease *lease, struct range range,
@@ -286,7 +298,7 @@ void end_unstarted(struct wcore *core, int64_t now_us, struct wlease *lease, str
 
         batch_add(core, batch_open(core, now_us, 512, 0, 0), lease, &want,
                   (struct ended_run){ range.lo, range.hi, now_us, -1, 0, 0 });
-        batch_set_due(core, now_us);
+        batch_set_due(core, now_us, NULL);
 }
 
 /* A whole output at once, cut where no character is. */
@@ -323,7 +335,7 @@ void end_group(struct wcore *core, int64_t now_us, struct wlease *lease, struct 
         if (!outputs) {
                 batch_add(core, batch_open(core, now_us, 512, 0, 0), lease, &want,
                           (struct ended_run){ range.lo, range.hi, now_us, 0, 0, 0 });
-                batch_set_due(core, now_us);
+                batch_set_due(core, now_us, lease->job);
                 return;
         }
         for (uint64_t index = range.lo; index <= range.hi; index++) {
@@ -335,5 +347,5 @@ void end_group(struct wcore *core, int64_t now_us, struct wlease *lease, struct 
 
                 add_text(core, batch, at, index, text);
         }
-        batch_set_due(core, now_us);
+        batch_set_due(core, now_us, lease->job);
 }

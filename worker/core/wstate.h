@@ -16,6 +16,8 @@
 
 #define STARTED_AFTER_US (100 * US_PER_MS) /* shorter tasks never say `started` */
 #define GATHER_BUSY_US (8 * US_PER_MS) /* ends wait so long for company while there is work in hand */
+#define GATHER_BULK_US (25 * US_PER_MS) /* and so long while many more of the same job are */
+#define BULK_TASKS 32 /* so many */
 #define GATHER_THIN_US (1 * US_PER_MS) /* and so long when only running tasks are left */
 #define BATCH_TASKS_MAX 2048
 #define BATCH_CHUNKS_MAX 2048
