@@ -75,7 +75,7 @@ static void on_signals(struct watch *watch, uint32_t events)
         struct signalfd_siginfo info;
 
         (void)events;
-        while (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        if (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
                 exec_on_child(b->exec);
 }
 
@@ -129,6 +129,15 @@ static void grant(struct bench *b, const char *spec, uint64_t n)
         }
 }
 
+static double cpu_us(int who)
+{
+        struct rusage usage;
+
+        getrusage(who, &usage);
+        return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
+               (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
 static void run(struct bench *b, const char *name, const char *spec, uint64_t n)
 {
         const struct wcore_config config = { .slots = SLOTS,
@@ -137,9 +146,8 @@ static void run(struct bench *b, const char *name, const char *spec, uint64_t n)
                                              .pid = 1,
                                              .ends_at_once = task_types_at_once() };
         int64_t from = clock_mono_us();
-        struct rusage before, after;
+        double own = cpu_us(RUSAGE_SELF), theirs = cpu_us(RUSAGE_CHILDREN);
 
-        getrusage(RUSAGE_SELF, &before);
         b->scene = scene_begin(&config);
         b->granted = b->recorded = b->n_messages = 0;
         while (b->recorded < n) {
@@ -153,20 +161,15 @@ static void run(struct bench *b, const char *name, const char *spec, uint64_t n)
                         loop_turn(b->loop, until);
         }
         print_line(name, (double)n * 1e6 / (double)(clock_mono_us() - from), "tasks/s");
-        getrusage(RUSAGE_SELF, &after);
-        fprintf(stderr, "%s: %llu messages, of our own %.1f us user and %.1f us system a task\n", name,
-                (unsigned long long)b->n_messages,
-                ((double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1e6 +
-                 (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec)) /
-                        (double)n,
-                ((double)(after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1e6 +
-                 (double)(after.ru_stime.tv_usec - before.ru_stime.tv_usec)) /
-                        (double)n);
+        fprintf(stderr, "%s: %llu messages, processor time of our own %.1f us a task, of its process %.1f\n",
+                name, (unsigned long long)b->n_messages, (cpu_us(RUSAGE_SELF) - own) / (double)n,
+                (cpu_us(RUSAGE_CHILDREN) - theirs) / (double)n);
         scene_end(&b->scene);
 }
 
 static void spawn_bare(uint64_t n)
 {
+        double own = cpu_us(RUSAGE_SELF), theirs = cpu_us(RUSAGE_CHILDREN);
         char name[] = "true", *argv[] = { name, NULL };
         int64_t from = clock_mono_us();
         uint64_t running = 0;
@@ -184,6 +187,8 @@ static void spawn_bare(uint64_t n)
                 i++;
         }
         print_line("spawn_bare", (double)n * 1e6 / (double)(clock_mono_us() - from), "tasks/s");
+        fprintf(stderr, "spawn_bare: processor time of our own %.1f us each, of the process %.1f\n",
+                (cpu_us(RUSAGE_SELF) - own) / (double)n, (cpu_us(RUSAGE_CHILDREN) - theirs) / (double)n);
 }
 
 int main(int argc, char **argv)
