@@ -273,14 +273,15 @@ static void send_all(struct app *app)
 static void on_signals(struct watch *watch, uint32_t events)
 {
         struct app *app = (struct app *)((char *)watch - offsetof(struct app, signal_watch));
-        struct signalfd_siginfo info;
+        struct signalfd_siginfo infos[4]; /* of each signal one at most is pending */
+        ssize_t n = read(watch->fd, infos, sizeof(infos));
 
         (void)events;
-        while (read(watch->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-                if (info.ssi_signo == SIGCHLD)
+        for (ssize_t i = 0; i < n / (ssize_t)sizeof(*infos); i++) {
+                if (infos[i].ssi_signo == SIGCHLD)
                         exec_on_child(app->exec);
-                else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
-                        log_info("drains: signal %u", info.ssi_signo);
+                else if (infos[i].ssi_signo == SIGTERM || infos[i].ssi_signo == SIGINT) {
+                        log_info("drains: signal %u", infos[i].ssi_signo);
                         wcore_on_drain(app->core, clock_mono_us(), &app->effects);
                 } /* HUP: there is nothing to read again, and a terminal that closes does not end a worker */
         }

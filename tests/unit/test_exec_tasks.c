@@ -323,6 +323,21 @@ static void a_task_sees_a_clean_place(void)
         bench_done(&b);
 }
 
+static void what_lingers_uses_its_own_tasks_time_and_not_the_nexts(void)
+{
+        struct bench b;
+
+        bench_init(&b);
+        for (int i = 0; i < 4; i++) {
+                run_sh(&b, "(i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done) &");
+                CU_ASSERT_EQUAL(b.end.code, 0);
+                run_sh(&b, ":");
+                CU_ASSERT_TRUE(b.end.cpu_us > 0);
+                CU_ASSERT_TRUE(b.end.cpu_us < 15000);
+        }
+        bench_done(&b);
+}
+
 static void folders_are_empty_each_time_whatever_was_left_in_them(void)
 {
         struct bench b;
@@ -852,6 +867,7 @@ static void a_task_that_is_stopped_while_it_waits_leaves_the_question(void)
 
 UNIT_MAIN("tasks as processes", TEST(exit_codes_and_signals_are_told_as_they_are),
           TEST(what_cannot_be_started_has_its_reason), TEST(a_task_sees_a_clean_place),
+          TEST(what_lingers_uses_its_own_tasks_time_and_not_the_nexts),
           TEST(folders_are_empty_each_time_whatever_was_left_in_them), TEST(deep_trees_are_removed),
           TEST(a_result_is_any_json_and_nothing_else),
           TEST(output_comes_whole_in_order_and_characters_are_not_cut),

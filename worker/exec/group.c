@@ -28,12 +28,14 @@ struct group {
         int kill_fd;
         int procs_fd;
         int cpu_fd; /* -1: the kernel does not count */
-        uint64_t cpu_us; /* when it was taken */
+        uint64_t cpu_us; /* when it was last asked for */
+        bool asked; /* since it was taken */
         bool killed;
         struct group *prev, *next;
 };
 struct groups {
         char *folder; /* v2; NULL: none */
+        int own_fd; /* cgroup.procs of our own: each clone into a group asks the kernel's inode of it, which stays so */
         struct group *free_list;
         struct group *dying; /* killed, to be removed once they are empty */
         uint64_t n_made;
@@ -63,7 +65,7 @@ static void kill_left_over(const char *folder)
 static void open_v2(struct groups *groups, const char *id)
 {
         CLEANUP_WITH(xfree) char *own = cgroup_own_folder("cgroup2", "");
-        CLEANUP_WITH(xfree) char *probe = NULL;
+        CLEANUP_WITH(xfree) char *probe = NULL, *own_procs = NULL;
 
         if (!own)
                 return;
@@ -82,6 +84,8 @@ static void open_v2(struct groups *groups, const char *id)
         groups->memory = cgroup_write(groups->folder, "cgroup.subtree_control", "+memory");
         cgroup_write(own, "cgroup.subtree_control", "+cpu");
         groups->cpu = cgroup_write(groups->folder, "cgroup.subtree_control", "+cpu");
+        own_procs = xasprintf("%s/cgroup.procs", own);
+        groups->own_fd = open(own_procs, O_RDONLY | O_CLOEXEC);
 }
 
 static struct group *group_new(struct groups *groups)
@@ -142,21 +146,24 @@ static void bury(struct groups *groups)
 /* Of all processes that were ever in it, microseconds. */
 static uint64_t cpu_us(const struct group *group)
 {
+        static const char first[] = "usage_usec ";
+        static const size_t n_first = sizeof(first) - 1;
         char text[256];
-        unsigned long long us = 0;
         ssize_t n = group->cpu_fd >= 0 ? pread(group->cpu_fd, text, sizeof(text) - 1, 0) : 0;
 
         if (n <= 0)
                 return 0;
         text[n] = '\0';
-        return sscanf(text, "usage_usec %llu", &us) == 1 ? us : 0;
+        return strncmp(text, first, n_first) ? 0 : strtoull(text + n_first, NULL, 10);
 }
 
-int64_t group_cpu_us(const struct group *group)
+int64_t group_cpu_us(struct group *group)
 {
-        uint64_t now = cpu_us(group);
+        uint64_t before = group->cpu_us;
 
-        return now > group->cpu_us ? (int64_t)(now - group->cpu_us) : 0;
+        group->cpu_us = cpu_us(group);
+        group->asked = true;
+        return group->cpu_us > before ? (int64_t)(group->cpu_us - before) : 0;
 }
 
 struct group *group_take(struct groups *groups)
@@ -169,7 +176,9 @@ struct group *group_take(struct groups *groups)
                 bury(groups);
         if (group) {
                 DL_DELETE(groups->free_list, group);
-                group->cpu_us = cpu_us(group);
+                if (!group->asked)
+                        group->cpu_us = cpu_us(group);
+                group->asked = false;
                 return group;
         }
         group = group_new(groups);
@@ -274,6 +283,9 @@ static void close_v2(struct groups *groups)
                 cgroup_remove(path);
                 group_free(group);
         }
+        if (groups->own_fd >= 0)
+                close(groups->own_fd);
+        groups->own_fd = -1;
         rmdir(groups->folder);
         xfree(STEAL(groups->folder));
 }
@@ -328,6 +340,7 @@ struct groups *groups_new(const char *id, uint64_t slots)
 {
         struct groups *groups = xcalloc(1, sizeof(*groups));
 
+        groups->own_fd = -1;
         open_v2(groups, id);
         if (!groups->pids)
                 open_v1(groups, id, slots);

@@ -25,8 +25,9 @@ int group_fd(const struct group *group); /* of its folder, to start a process in
 void group_kill(struct group *group); /* all that is in it. Two system calls; one where there is nothing */
 void groups_give_up(struct groups *groups); /* the kernel would not start processes in them */
 
-/* Processor time of all that ran in it since it was taken; 0: not known. */
-int64_t group_cpu_us(const struct group *group);
+/* Processor time of all that ran in it since it was taken, or since the last time this was asked; 0: not known. Whoever
+ * gives a group back that something ran in asks when that is over: the next one to take it need not. */
+int64_t group_cpu_us(struct group *group);
 /* With groups_memory: all of it together may use so much; 0: no limit. False: it could not be set. */
 bool group_limit_memory(const struct group *group, uint64_t bytes);
 /* With groups_cpu: all of it together may use so many cpus' time; 0: no limit. False: it could not be set. */

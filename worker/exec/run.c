@@ -328,6 +328,8 @@ static void kill_left(struct run *run)
 {
         struct tree_task left = { .leader = run->pid, .dir = run->dir };
 
+        if (tree_left_nothing(run->exec->tree, exec_is_leader, run->exec))
+                return;
         if (run->group)
                 group_kill(run->group);
         tree_kill_left(run->exec->tree, &left, exec_oldest_other_us(run->exec, run), exec_is_leader,
@@ -349,8 +351,11 @@ static void take_status(struct run *run)
         run->end.cpu_us = timeval_us(&usage.ru_utime) + timeval_us(&usage.ru_stime);
         run->end.rss_kib = usage.ru_maxrss;
         /* The whole tree, where the kernel counts it; the leader knows only of those that it waited for. */
-        if (run->group)
-                run->end.cpu_us = MAX(run->end.cpu_us, group_cpu_us(run->group));
+        if (run->group) {
+                int64_t cpu_us = group_cpu_us(run->group);
+
+                run->end.cpu_us = MAX(run->end.cpu_us, cpu_us);
+        }
         if (WIFSIGNALED(status)) {
                 run->end.how = WEND_SIGNALED;
                 run->end.signal = (uint8_t)WTERMSIG(status);
@@ -447,6 +452,8 @@ static void on_timer(struct timer *timer)
                 break;
         case RUN_LINGER:
                 kill_left(run);
+                if (run->group)
+                        run->end.cpu_us += group_cpu_us(run->group);
                 begin_closing(run);
                 break;
         case RUN_CLOSING:

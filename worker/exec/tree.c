@@ -272,6 +272,20 @@ static size_t read_children(const struct tree *tree, struct buf *text)
         return text->n;
 }
 
+bool tree_left_nothing(const struct tree *tree, tree_is_leader_fn *is_leader, void *arg)
+{
+        CLEANUP_BUF struct buf text = { 0 };
+        const char *p;
+        char *end;
+
+        if (!read_children(tree, &text))
+                return false;
+        for (p = text.bytes; *p; p = end + strspn(end, " "))
+                if (!is_leader(arg, (pid_t)strtol(p, &end, 10)))
+                        return false;
+        return true;
+}
+
 /* One look at our children: kills orphans of the task; false when there were none. */
 static bool kill_orphans(struct tree *tree, const struct tree_task *task, int64_t oldest_us,
                          tree_is_leader_fn *is_leader, void *arg)

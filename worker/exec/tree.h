@@ -24,7 +24,12 @@ typedef bool tree_is_leader_fn(void *arg, pid_t pid);
 /* Send to the leader's group and to all its descendants, wherever they went. Walks /proc: for stops only. */
 void tree_signal(const struct tree_task *task, int signal);
 
-/* After the leader ended and before it is waited for: kill what it left. Costs two system calls when there is nothing.
+/* After a leader ended: true if all our children are leaders of running tasks (or of tasks that have just ended). Then no
+ * task that has ended has left anything: whatever descended from it, in any group or session, would be our child by
+ * now. One system call. False also where the kernel does not list children. */
+bool tree_left_nothing(const struct tree *tree, tree_is_leader_fn *is_leader, void *arg);
+
+/* After the leader ended and before it is waited for: kill what it left.
  * oldest_us: when the oldest of the other running tasks started (monotonic), -1 if there is none: an orphan that
  * carries no mark is killed when none of those can have started it. */
 void tree_kill_left(struct tree *tree, const struct tree_task *task, int64_t oldest_us,
