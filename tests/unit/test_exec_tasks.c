@@ -323,6 +323,37 @@ static void a_task_sees_a_clean_place(void)
         bench_done(&b);
 }
 
+static int own_score(void)
+{
+        FILE *file = fopen("/proc/self/oom_score_adj", "re");
+        int score = -1;
+
+        if (file) {
+                if (fscanf(file, "%d", &score) != 1)
+                        score = -1;
+                fclose(file);
+        }
+        return score;
+}
+
+static void when_memory_runs_out_tasks_go_first_and_ours_stays_as_it_was(void)
+{
+        const char *args[] = { "no-such-program" };
+        int before = own_score();
+        struct bench b;
+
+        bench_init(&b);
+        for (int i = 0; i < 3; i++) { /* the first writes its own, the next ones inherit it */
+                run_sh(&b, "cat /proc/self/oom_score_adj");
+                CU_ASSERT_STRING_EQUAL(b.out.bytes, "500\n");
+                CU_ASSERT_EQUAL(own_score(), before);
+        }
+        run_args(&b, args, 1);
+        CU_ASSERT_EQUAL(b.end.reason, TASK_REASON_NOT_FOUND);
+        CU_ASSERT_EQUAL(own_score(), before);
+        bench_done(&b);
+}
+
 static void what_lingers_uses_its_own_tasks_time_and_not_the_nexts(void)
 {
         struct bench b;
@@ -867,6 +898,7 @@ static void a_task_that_is_stopped_while_it_waits_leaves_the_question(void)
 
 UNIT_MAIN("tasks as processes", TEST(exit_codes_and_signals_are_told_as_they_are),
           TEST(what_cannot_be_started_has_its_reason), TEST(a_task_sees_a_clean_place),
+          TEST(when_memory_runs_out_tasks_go_first_and_ours_stays_as_it_was),
           TEST(what_lingers_uses_its_own_tasks_time_and_not_the_nexts),
           TEST(folders_are_empty_each_time_whatever_was_left_in_them), TEST(deep_trees_are_removed),
           TEST(a_result_is_any_json_and_nothing_else),

@@ -110,27 +110,33 @@ void exec_on_child(struct exec *exec)
         }
 }
 
-/* The kernel counts every process that it ended for want of memory. */
-static uint64_t oom_kills(void)
+/* The kernel counts every process that it ended for want of memory. Plenty: an eighth is free, or holds files only. */
+static uint64_t oom_kills(struct exec *exec)
 {
         FILE *file = fopen("/proc/vmstat", "re");
-        char line[128];
-        unsigned long long n = 0;
+        char line[128], name[64];
+        unsigned long long n, kills = 0, pages = 0;
 
-        if (!file)
-                return 0;
-        while (fgets(line, sizeof(line), file))
-                if (sscanf(line, "oom_kill %llu", &n) == 1)
-                        break;
-        fclose(file);
-        return n;
+        while (file && fgets(line, sizeof(line), file)) {
+                if (sscanf(line, "%63s %llu", name, &n) != 2)
+                        continue;
+                if (!strcmp(name, "oom_kill"))
+                        kills = n;
+                else if (!strcmp(name, "nr_free_pages") || !strcmp(name, "nr_inactive_file") ||
+                         !strcmp(name, "nr_active_file"))
+                        pages += n;
+        }
+        if (file)
+                fclose(file);
+        exec->memory_is_plenty = pages > (unsigned long long)sysconf(_SC_PHYS_PAGES) / 8;
+        return kills;
 }
 
 static void look_for_oom(struct timer *timer)
 {
         struct exec *exec = (struct exec *)((char *)timer - offsetof(struct exec, oom_timer));
 
-        oom_look(&exec->oom, oom_kills());
+        oom_look(&exec->oom, oom_kills(exec));
         if (exec->by_pid)
                 loop_timer_set(exec->loop, timer, clock_mono_us() + OOM_LOOK_US);
 }
@@ -139,14 +145,14 @@ void exec_oom_watch(struct exec *exec)
 {
         if (exec->oom_timer.place)
                 return;
-        oom_start(&exec->oom, oom_kills());
+        oom_start(&exec->oom, oom_kills(exec));
         exec->oom_timer.due = look_for_oom;
         loop_timer_set(exec->loop, &exec->oom_timer, clock_mono_us() + OOM_LOOK_US);
 }
 
 bool exec_oom_happened(struct exec *exec)
 {
-        return oom_blame(&exec->oom, oom_kills());
+        return oom_blame(&exec->oom, oom_kills(exec));
 }
 
 /* ------------------------------------------------------------------ what tasks say of themselves */

@@ -229,6 +229,7 @@ static enum task_reason start_process(struct run *run, int out_fd, int err_fd, b
                 .user = exec->user,
                 .join_mem_fd = -1,
                 .join_cpu_fd = -1,
+                .memory_is_plenty = exec->memory_is_plenty,
                 .sh = script ? "/bin/sh" : NULL,
         };
 

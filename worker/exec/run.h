@@ -78,6 +78,7 @@ struct exec {
         size_t n_unsettled;
         int null_fd;
         struct oom oom;
+        bool memory_is_plenty; /* at the last look */
         struct timer oom_timer; /* set while something runs */
         struct words words_env, words_args;
         char enforces[256];

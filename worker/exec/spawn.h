@@ -26,6 +26,7 @@ struct spawn {
         int in_fd, out_fd, err_fd; /* >= 3 */
         const struct spawn_user *user; /* NULL: as we are */
         int join_mem_fd, join_cpu_fd; /* cgroup.procs of v1 groups that it joins; -1: none */
+        bool memory_is_plenty; /* nobody runs out of it within the next moment: see spawn.c, 4 */
         uint64_t data_max; /* RLIMIT_DATA; 0: as it is */
         const char *sh; /* NULL, or what runs `file` if it is a script without #! */
 };
