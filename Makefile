@@ -70,7 +70,7 @@ CONTRACT_BINS := $(patsubst tests/%.c,$(B)/tests/%,$(CONTRACT_SRC))
 BENCH_BINS := $(patsubst tests/%.c,$(B)/tests/%,$(BENCH_SRC))
 SIM_BIN := $(if $(SIM_SRC),$(B)/tests/sim/sim)
 
-.PHONY: all demo check lint bench profile fuzz install uninstall install-udf clean help setup unit sim contract system stats tests-build check-build
+.PHONY: all demo check lint bench profile fuzz soak install uninstall install-udf clean help setup unit sim contract system stats tests-build check-build
 all: $(BIN_FILES) $(UDF)
 
 help:
@@ -78,6 +78,7 @@ help:
 	@echo 'lint        format, static analysis, layers    unit sim contract system   one kind of test'
 	@echo 'bench       every figure the README quotes     profile    where the processor time of a task goes'
 	@echo 'install-udf the SQL functions, into a server   stats      sizes of functions and files'
+	@echo 'soak        simulation and fault tests for SOAK_MINUTES   fuzz       each fuzz target for FUZZ_SECONDS'
 
 # --- set-up: the packages this needs; root installs them, others are told the one line ------------------------
 SETUP := build/.setup
@@ -187,6 +188,8 @@ profile: all $(BENCH_BINS)
 	@bash tests/bench/profile.sh
 fuzz: $(SETUP)
 	@bash tests/fuzz/run.sh $${FUZZ_SECONDS:-60}
+soak: check-build
+	@bash tests/soak.sh build/san $${SOAK_MINUTES:-60}
 demo: all
 	@bash deploy/demo.sh
 
