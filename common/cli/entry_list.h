@@ -55,7 +55,8 @@ int entry_list_from_lines(struct entry_list *entries, FILE *file, struct err *er
 /* RFC 4180 with a header line, whose names become the columns. */
 int entry_list_from_csv(struct entry_list *entries, FILE *file, struct err *err) MUST_CHECK;
 /* One JSON value a line: an object (its members are the columns, the same in every line), an array of values, or a
- * single value. Strings give their text, everything else its JSON text. */
+ * single value. Strings give their text, everything else its JSON text. Or one array instead of lines, an entry an element:
+ * one of several lines, or of objects alone. */
 int entry_list_from_json(struct entry_list *entries, FILE *file, struct err *err) MUST_CHECK;
 
 #endif

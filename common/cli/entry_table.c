@@ -198,7 +198,7 @@ static int object_values(struct entry_list *entries, struct json_line *line, str
         if (!entries->n && !entries->columns && object_columns(entries, line, err) < 0)
                 return -1;
         if (!entries->columns || list[0].n != entries->n_values)
-                return err_set(err, ERR_BAD_DATA, "the members differ from those of the first line");
+                return err_set(err, ERR_BAD_DATA, "the members differ from those of the first entry");
         for (size_t i = 0; i < entries->n_values; i++) {
                 const char *name = entries->columns[i];
                 size_t at = 1;
@@ -207,7 +207,7 @@ static int object_values(struct entry_list *entries, struct json_line *line, str
                                              memcmp(line->text + list[at].at, name, strlen(name)) != 0))
                         at = json_next(list, at + 1);
                 if (at >= list[0].next)
-                        return err_set(err, ERR_BAD_DATA, "no member '%.80s', which the first line has",
+                        return err_set(err, ERR_BAD_DATA, "no member '%.80s', which the first entry has",
                                        name);
                 add_value(line, list, at + 1);
         }
@@ -226,7 +226,7 @@ static int json_values(struct entry_list *entries, struct json_line *line, size_
                 return 0;
         }
         if (entries->columns)
-                return err_set(err, ERR_BAD_DATA, "no object, as the first line is");
+                return err_set(err, ERR_BAD_DATA, "no object, as the first entry is");
         if (list[0].kind != JSON_KIND_ARRAY) {
                 add_value(line, list, 0);
                 return 0;
@@ -254,26 +254,136 @@ static int json_entry(struct entry_list *entries, struct json_line *line, size_t
         return entry_list_add(entries, line->list, n, err);
 }
 
+static int wrong_entry(const char *what, uint64_t no, struct err *err)
+{
+        err->code = ERR_BAD_DATA;
+        return err_wrap(err, "%s %llu", what, (unsigned long long)no);
+}
+
+/* --- JSON: one array instead of lines ---------------------------------------------------------------------------- */
+struct json_chars { /* what was read ahead, then the rest of the file */
+        const char *text;
+        size_t at, n;
+        FILE *file;
+};
+
+static int next_char(struct json_chars *chars)
+{
+        return chars->at < chars->n ? (unsigned char)chars->text[chars->at++] : getc_unlocked(chars->file);
+}
+
+/* The next element into `element`; returns what it ended with: a comma, or the array's bracket. -1: neither came. */
+static int next_element(struct json_chars *chars, struct buf *element, struct err *err)
+{
+        bool quoted = false, escaped = false;
+        int depth = 0, c;
+
+        buf_clear(element);
+        while ((c = next_char(chars)) != EOF) {
+                if (!quoted && depth == 0 && (c == ',' || c == ']'))
+                        return c;
+                if (quoted) {
+                        quoted = escaped || c != '"';
+                        escaped = !escaped && c == '\\';
+                } else {
+                        quoted = c == '"';
+                        depth += (c == '[' || c == '{') - (c == ']' || c == '}');
+                }
+                buf_add_char(element, (char)c);
+                if (element->n > JSON_LINE_MAX)
+                        return err_set(err, ERR_BAD_DATA, "longer than %zu bytes", JSON_LINE_MAX);
+        }
+        return err_set(err, ERR_BAD_DATA, "the array ends too early");
+}
+
+/* Each element of the array is an entry; the opening bracket was read. */
+static int from_elements(struct entry_list *entries, struct json_chars *chars, struct json_line *line,
+                         struct err *err)
+{
+        CLEANUP_BUF struct buf element = { 0 };
+        uint64_t no = 0;
+        int c;
+
+        do {
+                c = next_element(chars, &element, err);
+                no++;
+                if (c == ']' && no == 1 && (!element.n || strspn(element.bytes, " \t\r\n") == element.n))
+                        break; /* [] */
+                line->text = element.n ? element.bytes : "";
+                if (c < 0 || json_entry(entries, line, element.n, err) < 0)
+                        return wrong_entry("element", no, err);
+        } while (c == ',');
+        while ((c = next_char(chars)) != EOF)
+                if (!strchr(" \t\r\n", c))
+                        return err_set(err, ERR_BAD_DATA, "bytes after the array");
+        return 0;
+}
+
+/* Blanks up to the end of the file; else what follows them is read again. */
+static bool is_rest_blank(FILE *file)
+{
+        int c;
+
+        while ((c = getc_unlocked(file)) != EOF)
+                if (!strchr(" \t\r\n", c)) {
+                        ungetc(c, file);
+                        return false;
+                }
+        return true;
+}
+
+/* Is the file one array, and not lines of which the first is one? It does not end in its first line, or it is nothing
+ * but objects, and all there is. */
+static bool is_one_array(struct json_line *line, size_t n, FILE *file)
+{
+        const struct json_token *list;
+        size_t objects = 0;
+        struct err err;
+
+        if (line->text[strspn(line->text, " \t")] != '[')
+                return false;
+        if (n > JSON_LINE_MAX || json_scan(line->text, n, JSON_LINE_DEPTH, &line->tokens, &err) < 0)
+                return true;
+        list = line->tokens.list;
+        for (size_t at = 1; at < list[0].next; at = json_next(list, at))
+                objects += list[at].kind == JSON_KIND_OBJECT;
+        return objects > 0 && objects == list[0].n && is_rest_blank(file);
+}
+
+/* A line; *ret_all: it was the beginning of an array, which was read whole. */
+static int from_line(struct entry_list *entries, struct json_line *line, size_t n, FILE *file, bool *ret_all,
+                     struct err *err)
+{
+        struct json_chars chars = { .text = line->text, .n = n, .file = file };
+
+        if (entries->n > 0 || !is_one_array(line, n, file))
+                return json_entry(entries, line, n, err);
+        *ret_all = true;
+        chars.at = strspn(line->text, " \t") + 1;
+        return from_elements(entries, &chars, line, err);
+}
+
 int entry_list_from_json(struct entry_list *entries, FILE *file, struct err *err)
 {
+        static const char mark[] = "\xEF\xBB\xBF"; /* a byte order mark is no JSON */
         struct json_line line = { 0 };
         char *text = NULL;
+        bool all = false;
         size_t cap = 0;
         uint64_t no = 0;
         ssize_t n;
         int rc = 0;
 
-        while (rc == 0 && (n = getline(&text, &cap, file)) >= 0) {
-                no++;
-                if (n && strspn(text, " \t\r\n") == (size_t)n)
+        while (rc == 0 && !all && (n = getline(&text, &cap, file)) >= 0) {
+                size_t skip = no++ == 0 && strncmp(text, mark, 3) == 0 ? 3 : 0;
+
+                line.text = text + skip;
+                n -= (ssize_t)skip;
+                if (n && strspn(line.text, " \t\r\n") == (size_t)n)
                         continue;
-                line.text = text;
-                rc = json_entry(entries, &line, (size_t)n, err);
-                if (rc < 0) {
-                        err_wrap(err, "line %llu", (unsigned long long)no);
-                        if (err)
-                                err->code = ERR_BAD_DATA;
-                }
+                rc = from_line(entries, &line, (size_t)n, file, &all, err);
+                if (rc < 0 && !all)
+                        rc = wrong_entry("line", no, err);
         }
         if (rc == 0 && ferror(file))
                 rc = err_set(err, ERR_BAD_DATA, "cannot be read");

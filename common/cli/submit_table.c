@@ -122,7 +122,9 @@ static const struct opt options[] = {
           .parse = opt_word,
           .arg = "FILE",
           .example = "rows.json",
-          .help = "one task per line of JSON; members become {name}, elements {1} {2}" },
+          .help = "one task per line of JSON, or per element of one array; members become {name}, elements "
+                  "{1} "
+                  "{2}" },
         { .name = "file",
           .letter = 'f',
           .parse = opt_word,

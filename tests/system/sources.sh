@@ -38,6 +38,12 @@ printf 'a,b\n1,"x, ""y"""\n' >t.csv
 equal "a column that exists, and one that does not" "$(commands --each-csv t.csv echo {a} {b} {c})" "1  echo 1 'x, \"y\"' '{c}'"
 printf '{"k":"v","n":1.50}\n{"n":null,"k":"w"}\n' >t.json
 equal "members of JSON lines" "$(commands --each-json t.json echo {k} {n})" $'1  echo v 1.50\n2  echo w null'
+printf '[\n  {"k": "a, ]\\"", "n": [1,\n 2]},\n  {"n": 3, "k": "b"}\n]\n' >t.json
+equal "elements of one array" "$(commands --each-json t.json echo {k} {#})" $'1  echo \'a, ]"\' 1\n2  echo b 2'
+equal "objects in one line" "$(commands --each-json <(echo '[{"k":1},{"k":2}]') echo {k})" $'1  echo 1\n2  echo 2'
+equal "lines that are arrays are lines" "$(commands --each-json <(printf '[1,"x"]\n[2,"y"]\n') echo {1} {2})" $'1  echo 1 x\n2  echo 2 y'
+exits "an array that does not end" 65 jobsubmit --each-json <(printf '[\n1,\n2') echo {}
+matches "says where" "$err" 'element 2: the array ends too early'
 exits "two sources" 64 jobsubmit -a 1-3 --each-line t.csv true
 
 # --- rows of a query
