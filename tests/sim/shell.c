@@ -172,6 +172,10 @@ static void send_now(struct sim *sim, struct session_id to, const struct buf *he
                         if (sim->clients[i].session.n == to.n)
                                 sim_client_disconnect(sim, &sim->clients[i]);
                 }
+                for (unsigned i = 0; i < SIM_WORKERS; i++) { /* nobody would answer its ready any more */
+                        if (sim->workers[i].session.n == to.n && !sim->workers[i].greeted)
+                                sim_worker_disconnect(sim, &sim->workers[i]);
+                }
                 sim_shell_event(sim, &event);
                 return;
         }
