@@ -269,11 +269,13 @@ static int parse_after(struct submit *submit, const char *text, struct err *err)
 /* What Slurm has and we have not: what to say instead. */
 static int refuse_dependency(const char *text, const char *item, struct err *err)
 {
-        if (strchr(text, '?'))
+        if (strchr(text, '?') &&
+            (strchr(text, ',') || strstr(text, "aftercorr") || strstr(text, "singleton")))
                 return err_set(
                         err, ERR_USAGE,
-                        "--dependency: '%.80s': one of several (?) is not known, all of a list must be "
-                        "met (,); example: --dependency afterok:36:37,afterany:38",
+                        "--dependency: '%.80s': of several (?) one of afterok, afterany, afternotok is "
+                        "enough, and nothing else stands beside them; example: --dependency "
+                        "afterok:36?afterany:37",
                         text);
         if (strncmp(item, "after:", strlen("after:")) == 0)
                 return err_set(
@@ -319,15 +321,18 @@ static int add_dependency(struct submit *submit, const char *text, const char *i
         return 0;
 }
 
-/* "afterok:36:37,afterany:38" */
+/* "afterok:36:37,afterany:38": all of them; "afterok:36?afterany:38": one of them is enough */
 static int parse_dependency(struct submit *submit, const char *text, struct err *err)
 {
         const char *p = text;
 
-        if (strchr(text, '?'))
-                return refuse_dependency(text, text, err);
+        if (strchr(text, '?')) {
+                if (strchr(text, ',') || strstr(text, "aftercorr") || strstr(text, "singleton"))
+                        return refuse_dependency(text, text, err);
+                submit->spec.after_one = submit->spec.has_after_one = true;
+        }
         for (;;) {
-                size_t n = strcspn(p, ",");
+                size_t n = strcspn(p, ",?");
                 CLEANUP_WITH(xfree) char *item = xstrndup(p, n);
 
                 if (add_dependency(submit, text, item, err) < 0)
@@ -341,18 +346,25 @@ static int parse_dependency(struct submit *submit, const char *text, struct err 
 static int after_of_spec(struct submit *submit, struct err *err)
 {
         const struct opt_value *value;
-        size_t at = 0;
+        size_t at = 0, one = 0;
 
-        while ((value = opts_next(submit->opts, "dependency", &at)))
+        while ((value = opts_next(submit->opts, "dependency", &at))) {
+                size_t before = submit->n_after;
+
                 if (parse_dependency(submit, value->text, err) < 0)
                         return -1;
+                one = strchr(value->text, '?') ? submit->n_after - before : one;
+        }
         at = 0;
-
         while ((value = opts_next(submit->opts, "after", &at)))
                 if (parse_after(submit, value->text, err) < 0)
                         return -1;
         if (submit_stdin_from(submit, err) < 0)
                 return -1;
+        if (submit->spec.after_one && submit->n_after > one)
+                return err_set(err, ERR_USAGE,
+                               "--dependency with ? says all that the job waits for; no other --dependency, "
+                               "--after or --stdin-from stands beside it");
         submit->spec.after = submit->after;
         submit->spec.n_after = submit->n_after;
         return 0;

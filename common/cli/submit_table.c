@@ -264,7 +264,7 @@ static const struct opt options[] = {
           .many = true,
           .example = "afterok:36:37,afterany:38",
           .help = "the same as Slurm spells it: afterok, afterany, afternotok, aftercorr with :ID[:ID]; "
-                  "singleton" },
+                  "singleton; with ? for the comma one of them is enough" },
         { .name = "on-dep-fail",
           .parse = parse_on_dep_fail,
           .arg = "WHAT",

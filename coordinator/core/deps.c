@@ -1,5 +1,6 @@
 /* job.waits is an array, one element a dependency; an element hangs in the list of the job it waits for while that one is
- * in memory. n_waits counts those not met. */
+ * in memory. n_waits counts those not met. With `after_one` the first that is met takes the others away, and only the last
+ * that is not met ends the job. */
 #include "core/deps.h"
 
 #include <stdlib.h>
@@ -32,22 +33,42 @@ void deps_attach(struct core *core, struct job *job)
         }
 }
 
+/* prev is NULL exactly while a dependency hangs in no list. */
+static void unlink_from(struct job *on, struct dependency *dependency)
+{
+        DL_DELETE(on->dependants, dependency);
+        dependency->prev = dependency->next = NULL;
+}
+
+/* One of several was enough. */
+static void forget_others(struct core *core, struct job *job)
+{
+        for (size_t i = 0; i < job->spec->spec.n_after; i++) {
+                struct dependency *dependency = &job->waits[i];
+
+                if (dependency->on.n == 0)
+                        continue;
+                if (dependency->prev)
+                        unlink_from(job_find(core, dependency->on.n), dependency);
+                dependency->on.n = 0;
+                job->n_waits--;
+        }
+}
+
 void deps_attach_open(struct core *core, struct job *job)
 {
+        bool met = false;
+
         deps_attach(core, job);
         for (size_t i = 0; job->waits && i < job->spec->spec.n_after; i++) {
                 if (job->waits[i].prev || job->waits[i].on.n == 0)
                         continue;
                 job->waits[i].on.n = 0;
                 job->n_waits--;
+                met = true;
         }
-}
-
-/* prev is NULL exactly while a dependency hangs in no list. */
-static void unlink_from(struct job *on, struct dependency *dependency)
-{
-        DL_DELETE(on->dependants, dependency);
-        dependency->prev = dependency->next = NULL;
+        if (met && job->spec->spec.after_one)
+                forget_others(core, job);
 }
 
 static bool is_met(const struct job *job, enum after_when when, enum task_status status)
@@ -67,6 +88,41 @@ static bool is_met(const struct job *job, enum after_when when, enum task_status
         return false;
 }
 
+/* None of several is left but those that were not met: one of them may have a new round by now, and is waited for again.
+ * `on`: the one that has just ended. */
+static bool wait_again(struct core *core, struct job *job, struct job_id just)
+{
+        bool any = false;
+
+        for (size_t i = 0; i < job->spec->spec.n_after; i++) {
+                struct dependency *dependency = &job->waits[i];
+                uint64_t n = job->spec->spec.after[i].job;
+                struct job *on = job_find(core, n);
+
+                any |= dependency->on.n != 0;
+                if (dependency->on.n != 0 || !on || on == job || n == just.n)
+                        continue;
+                dependency->on.n = n;
+                job->n_waits++;
+                DL_APPEND(on->dependants, dependency);
+                any = true;
+        }
+        return any;
+}
+
+/* A new round of any that it could have gone on by brings it back. */
+static void abort_for(struct core *core, struct job *job, struct job_id on)
+{
+        const struct rec_job_spec *spec = &job->spec->spec;
+
+        job->n_waits++; /* never met: it stays waiting while its tasks are ended */
+        for (size_t i = 0; i < spec->n_after; i++)
+                if (spec->after[i].job == on.n || spec->after_one)
+                        effects_store(core->out, STORE_ABORTED)->u.aborted =
+                                (struct store_aborted){ job->id, { spec->after[i].job } };
+        sweep_job(core, job, TASK_STATUS_ABORTED, TASK_REASON_DEPENDENCY);
+}
+
 static void answer(struct core *core, struct dependency *dependency, bool found, enum task_status status)
 {
         struct job *job = dependency->job;
@@ -77,15 +133,15 @@ static void answer(struct core *core, struct dependency *dependency, bool found,
         dependency->on.n = 0;
         job->n_waits--;
         if (found && is_met(job, dependency->when, status)) {
+                if (job->spec->spec.after_one)
+                        forget_others(core, job);
                 if (job->n_waits == 0)
                         job_rehome(core, job);
                 return;
         }
-        if (job->ending != 0)
+        if (job->ending != 0 || (job->spec->spec.after_one && wait_again(core, job, on)))
                 return;
-        job->n_waits++; /* never met: it stays waiting while its tasks are ended */
-        effects_store(core->out, STORE_ABORTED)->u.aborted = (struct store_aborted){ job->id, on };
-        sweep_job(core, job, TASK_STATUS_ABORTED, TASK_REASON_DEPENDENCY);
+        abort_for(core, job, on);
 }
 
 void deps_answer(struct core *core, struct job *job, size_t k, bool found, enum task_status status)
@@ -137,9 +193,9 @@ void deps_ask(struct core *core, struct job *job)
 
 void deps_release(struct core *core, struct job *job)
 {
-        struct dependency *dependency, *next;
+        struct dependency *dependency;
 
-        DL_FOREACH_SAFE (job->dependants, dependency, next) {
+        while ((dependency = job->dependants)) { /* an answer may take others out of the list */
                 unlink_from(job, dependency);
                 answer(core, dependency, true, job_status(job));
         }

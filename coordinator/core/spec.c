@@ -216,6 +216,11 @@ int spec_check(const struct rec_job_spec *spec, struct err *err)
                 if (spec->after[i].when == AFTER_WHEN_EACH)
                         return err_set(err, ERR_BAD_FIELD, "after: each is not for tasks that have edges");
         }
+        for (size_t i = 0; spec->after_one && i < spec->n_after; i++) {
+                if (spec->after[i].when == AFTER_WHEN_EACH)
+                        return err_set(err, ERR_BAD_FIELD,
+                                       "after_one: each element has one that it waits for");
+        }
         if (spec->n_holds > 0 || spec->has_at_set)
                 return err_set(err, ERR_BAD_FIELD, "holds, at_set: the coordinator's own notes");
         if (check_args(spec, err) < 0 || check_env(spec, err) < 0 || check_secrets(spec, err) < 0 ||

@@ -50,6 +50,8 @@ static void why_waits(const struct core *core, const struct job *job, struct buf
                          (ull)job->waits[i].on.n);
                 if (on)
                         buf_addf(&text, " (%llu of %u tasks done)", (ull)job_final(on), on->tasks);
+                if (job->spec->spec.after_one && job->spec->spec.n_after > 1)
+                        buf_addf(&text, "; one of %zu is enough", job->spec->spec.n_after);
                 add(rows, "dependency", &text);
         }
 }

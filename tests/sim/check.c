@@ -122,11 +122,11 @@ static void check_aborted(struct sim *sim)
 {
         for (const struct sim_job *job = sim->store.jobs; job; job = job->hh.next) {
                 const struct rec_job_spec *spec = &job->row.spec->spec;
-                bool unmet = false;
+                size_t unmet = 0;
 
                 for (size_t k = 0; k < spec->n_after; k++)
-                        unmet |= is_unmet(sim, &spec->after[k]);
-                if (!unmet && !spec->has_edges)
+                        unmet += is_unmet(sim, &spec->after[k]);
+                if ((unmet == 0 || (spec->after_one && unmet < spec->n_after)) && !spec->has_edges)
                         check_elements(sim, job);
         }
 }

@@ -275,6 +275,9 @@ static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client
                         .has_job = true
                 };
         }
+        if (spec.n_after == 2 && after[0].when != AFTER_WHEN_EACH && after[1].when != AFTER_WHEN_EACH &&
+            sim_below(sim, 3) == 0)
+                spec.after_one = spec.has_after_one = true;
         spec.after = after;
         submission->held = spec.hold;
         return job_spec_dup(&spec);

@@ -84,8 +84,27 @@ exits "a wrong word" 64 jobsubmit --dependency "aftersome:$a" -- true
 matches "is named with an example" "$err" 'example: --dependency afterok:36:37'
 exits "Slurm's after" 64 jobsubmit --dependency "after:$a" -- true
 matches "is told what to say instead" "$err" 'example: --dependency afterany:36'
-exits "Slurm's or" 64 jobsubmit --dependency "afterok:$a?afterok:$b" -- true
-matches "is told that all must be met" "$err" 'all of a list must be met'
+exits "one of several, of which one succeeded" 0 jobsubmit -q --dependency "afterok:$c?afterok:$a" --wait --timeout 60 -- true
+exits "none of several" 1 jobsubmit -q --dependency "afterok:$c?afternotok:$a" --wait --timeout 60 -- true
+equal "is aborted for the dependency" "$(ask "SELECT reason FROM v_tasks WHERE job_id = $out")" dependency
+e=$(gate e 1) f=$(gate f 0) h=$(gate h 0)
+one=$(jobsubmit -q --dependency "afterok:$e?afterok:$f:$h" -- true)
+touch e
+exits "one fails" 1 jobctl wait "$e" --timeout 60
+equal "the others may still do" "$(job_status "$one")" waiting
+matches "as why says" "$(jobctl why "$one")" "ok of job $f .*; one of 3 is enough"
+kill9 coordinator
+local_ start coordinator 2>/dev/null
+equal "also after a restart" "$(job_status "$one")" waiting
+touch f
+exits "one of them does" 0 jobctl wait "$one" --timeout 60
+equal "whatever becomes of the last" "$(job_status "$h")" running
+touch h
+for wrong in "afterok:$a?singleton" "afterok:$a?afterok:$b,afterok:$c" "aftercorr:$a?afterok:$b"; do
+        exits "not with ?: $wrong" 64 jobsubmit --dependency "$wrong" -- true
+        matches "is said" "$err" "example: --dependency afterok:36\\?afterany:37"
+done
+exits "and no --after beside it" 64 jobsubmit --dependency "afterok:$a?afterok:$b" --after "$c" -- true
 exits "a job that is not there" 66 jobsubmit --dependency "afterok:$a,aftercorr:4000000" -- true
 exits "a task of a job" 64 jobsubmit --dependency "afterok:${a}_1" -- true
 matches "is no whole job" "$err" 'a dependency is on a whole job'

@@ -364,7 +364,7 @@ static void values_outside_their_limits_are_refused(void)
         REFUSES(ERR_BAD_DATA, "is no selector", "--after", "every:3", "x");
         REFUSES(ERR_USAGE, "example: --dependency afterok:36:37", "--dependency", "aftersome:3", "x");
         REFUSES(ERR_USAGE, "and singleton; example", "--dependency", "singleton:3", "x");
-        REFUSES(ERR_USAGE, "all of a list must be met (,); example", "--dependency", "afterok:3?singleton",
+        REFUSES(ERR_USAGE, "nothing else stands beside them; example", "--dependency", "afterok:3?singleton",
                 "x");
         REFUSES(ERR_USAGE, "not for its start (after); example: --dependency afterany:36", "--dependency",
                 "after:3", "x");
