@@ -13,15 +13,15 @@
 #define CONNECT_TIMEOUT_MS 10000
 #define DURATION_MAX_MS INT64_C(31622400000) /* a year */
 
-/* k=v, both with something in it; k is a name. */
+/* k or k=v, with something in it; k is a name. */
 static int parse_label(const struct opt *opt, const char *text, int64_t *ret_number, struct err *err)
 {
         size_t n_key = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
 
         (void)opt;
         (void)ret_number;
-        if (!n_key || text[n_key] != '=' || !text[n_key + 1] || strlen(text) > 255)
-                return err_set(err, ERR_USAGE, "'%s' is no label", text);
+        if (!n_key || (text[n_key] && (text[n_key] != '=' || !text[n_key + 1])) || strlen(text) > 255)
+                return err_set(err, ERR_USAGE, "'%.80s' is no label, nor label=value", text);
         return 0;
 }
 
@@ -62,7 +62,7 @@ static const struct opt options[] = {
           .max = 64, .example = "2" },
         { "res", 0, parse_res, "NAME=N", "another resource that tasks use up with --res; may be given again",
           .many = true, .example = "licence=3" },
-        { "label", 0, parse_label, "K=V", "what jobs can ask for with --require", .many = true,
+        { "label", 0, parse_label, "K[=V]", "what jobs can ask for with --require", .many = true,
           .example = "disk=ssd" },
         { "scratch", 0, opt_word, "DIR", "where tasks get their folders (default: below $TMPDIR or /tmp)",
           .example = "/var/tmp/jobs" },

@@ -31,7 +31,7 @@ exits "with no worker at all it is queued" 0 jobsubmit --gpus 1 --type noop
 nobody=$out
 matches "and stderr says so" "$err" 'no connected worker can run job'
 worker small --slots 2 --mem 2G --label disk=hdd
-worker large --slots 4 --mem 8G --gpus 2 --res licence=1 --label disk=ssd --label zone=a
+worker large --slots 4 --mem 8G --gpus 2 --res licence=1 --label disk=ssd --label zone=a --label fast
 await "then one comes that can" 20 done_all "$nobody"
 exits "more cpus than anybody has" 0 jobsubmit -c 16 --mem 3G --require disk=ssd --avoid zone --type noop
 wide=$out
@@ -43,6 +43,8 @@ exits "it is cancelled" 0 jobctl cancel "$wide"
 # --- placing
 id=$(jobsubmit -q -a 1-20 --require disk=hdd -- true) && must jobctl wait "$id" --timeout 60
 equal "a label is honoured" "$(where "$id")" small
+id=$(jobsubmit -q -a 1-4 --require fast -- true) && must jobctl wait "$id" --timeout 60
+equal "one without a value, too" "$(where "$id")" large
 id=$(jobsubmit -q -a 1-20 --avoid disk=hdd -- true) && must jobctl wait "$id" --timeout 60
 equal "and avoided" "$(where "$id")" large
 id=$(jobsubmit -q -a 1-8 --mem 3G -- true) && must jobctl wait "$id" --timeout 60

@@ -103,6 +103,7 @@ static void add_default(struct words *env, const struct rec_job_spec *spec, cons
                 add_text(env, name, value);
 }
 
+/* The name of a column as part of a variable's: each character that is no letter, digit or _ is a _. */
 static bool is_plain(char c)
 {
         return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
@@ -119,7 +120,8 @@ static void add_entry(struct words *env, const struct rec_job_spec *spec, struct
                 words_open(env);
                 buf_add_str(&env->text, "JOB_ENTRY_");
                 for (const char *c = spec->columns[i]; *c; c++)
-                        buf_add_char(&env->text, is_plain(*c) ? *c : '_');
+                        if (((unsigned char)*c & 0xC0) != 0x80) /* not within a character of UTF-8 */
+                                buf_add_char(&env->text, is_plain(*c) ? *c : '_');
                 buf_add_char(&env->text, '=');
                 buf_add_str(&env->text, entry.values[i]);
                 words_close(env);
