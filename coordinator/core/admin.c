@@ -172,7 +172,8 @@ static void user_add_answer(struct core *core, struct pending *pending)
         const struct msg_user_add *ask = &pending->msg->u.user_add;
 
         if (pending->account)
-                reply_refused(core, &pending->asker, ERR_BAD_FIELD, "a MariaDB account of this name exists");
+                reply_refused(core, &pending->asker, ERR_BAD_FIELD,
+                              "a MariaDB account of this name exists, or is the server's own");
         else if (check_person(core, &pending->asker, ask))
                 add_person(core, &pending->asker, ask);
 }

@@ -281,8 +281,8 @@ SELECT DISTINCT job_id FROM Aborted WHERE due = 1 ORDER BY job_id LIMIT :n
 -- name: find_secret
 SELECT COALESCE(SUM(name = :name), 0), COUNT(*) FROM Secrets WHERE owner = :owner
 
--- An account of that name, or no right of ours to make any.
+-- An account of that name, one that servers are administered by, whether it is here or not, or no right of ours to make any.
 -- name: find_account
-SELECT (SELECT COUNT(*) FROM mysql.global_priv WHERE User = :name)
+SELECT (SELECT COUNT(*) FROM mysql.global_priv WHERE User = :name) + (LOWER(:name) IN ('root', 'mysql', 'mariadb.sys', 'public'))
   + (SELECT COUNT(*) = 0 FROM information_schema.USER_PRIVILEGES
      WHERE grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''') AND privilege_type = 'CREATE USER')

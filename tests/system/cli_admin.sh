@@ -16,6 +16,10 @@ exits "a name that exists" 65 jobctl user add ann --role submitter --profile-out
 matches "is told what to do instead" "$err" 'jobctl key add'
 refute "leaves no profile behind" test -e again.profile
 refute "and no option file" test -e again.profile.cnf
+for name in root mariadb.sys PUBLIC; do
+        exits "no account is made in the server's own name: $name" 65 jobctl user add "$name" --role submitter --profile-out own.profile --sql
+        refute "and nothing is left" test -e own.profile
+done
 exits "an unknown role" 66 jobctl user add cy --role nonsense --profile-out cy.profile
 refute "leaves nothing either" test -e cy.profile
 exits "a name that is none" 64 jobctl user add 'a b' --role submitter --profile-out ab.profile
