@@ -91,6 +91,21 @@ static int tags_of_spec(struct submit *submit, struct err *err)
         return 0;
 }
 
+/* Files of a task lie below its folder. */
+static bool leaves_folder(const char *pattern)
+{
+        const char *p = pattern;
+
+        if (*p == '/')
+                return true;
+        for (size_t n; *p; p += n + (p[n] == '/')) {
+                n = strcspn(p, "/");
+                if (n == 2 && strncmp(p, "..", 2) == 0)
+                        return true;
+        }
+        return false;
+}
+
 static int outs_of_spec(struct submit *submit, struct err *err)
 {
         const struct opt_value *value;
@@ -99,6 +114,11 @@ static int outs_of_spec(struct submit *submit, struct err *err)
         while ((value = opts_next(submit->opts, "out", &at))) {
                 if (cli_check_text("--out", value->text, 1, 4095, err) < 0)
                         return -1;
+                if (leaves_folder(value->text))
+                        return err_set(
+                                err, ERR_USAGE,
+                                "--out: '%.80s' is not below the task's folder; example: --out '*.csv'",
+                                value->text);
                 texts_add(&submit->outs, value->text);
         }
         if (submit->outs.n > OUTS_MAX)

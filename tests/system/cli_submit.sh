@@ -53,6 +53,8 @@ equal "side by side" "$(logs "$out")" $'a 1\nb 2'
 printf 'name,n\n"x, y",1\n"q""q",2\n' >table.csv
 submitted "a CSV file" --each-csv table.csv -- sh -c 'echo "$0 $1 $JOB_ENTRY_name"' {name} {n}
 equal "columns by name" "$(logs "$out")" $'x, y 1 x, y\nq"q 2 q"q'
+submitted "a column of another alphabet" --each-csv <(printf 'größe-m\n7\n') -- sh -c 'echo "$JOB_ENTRY_gr__e_m"'
+equal "has a _ for each character" "$(logs "$out")" 7
 printf '{"name":"a","n":[1,2]}\n{"n":null,"name":"b c"}\n' >table.json
 submitted "JSON lines" --each-json table.json echo {name} {n}
 equal "members by name" "$(logs "$out")" $'a [1,2]\nb c null'
