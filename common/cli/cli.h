@@ -19,7 +19,7 @@ struct cli {
         bool escape; /* stdout is a terminal: text of other people is escaped */
         struct profile *profile;
         struct client *client;
-        struct buf *notes; /* said already, a line each */
+        struct buf *notes; /* said already, a line each; a copy of this struct has its own, or NULL */
 };
 
 extern const struct opt cli_common_options[]; /* --profile … --no-color; of every command */

@@ -49,16 +49,6 @@ static int print_line(const struct listing *listing, struct err *err)
         return cli_write(line.bytes, line.n, err);
 }
 
-static int print_lines(struct listing *listing, struct err *err)
-{
-        int more;
-
-        while ((more = listing_next(listing, err)) > 0)
-                if (print_line(listing, err) < 0)
-                        return -1;
-        return more;
-}
-
 static int select_events(struct cli *cli, struct msg_list *list, struct err *err)
 {
         list->from = (uint64_t)opts_number(cli->opts, "from", 0);
@@ -69,20 +59,16 @@ static int select_events(struct cli *cli, struct msg_list *list, struct err *err
         return command_since(opts_text(cli->opts, "since"), &list->since_us, err);
 }
 
-static int print_events(struct cli *cli, struct listing *listings, size_t n)
+/* Without lines. Of several jobs the events stand in their order, whatever job they are of. */
+static int print_rows(struct cli *cli, struct listing *listings, size_t n)
 {
-        static const struct print print = { .schema = "jobctl.events/1" };
+        const struct print print = { .schema = "jobctl.events/1", .order = n > 1 ? "event_id" : NULL };
         struct err err = { 0 };
 
         for (size_t i = 0; i < n; i++)
                 if (select_events(cli, &listings[i].request.u.list, &err) < 0)
                         return cli_fail(cli, &err);
-        if (cli->form != CLI_FORM_TEXT)
-                return command_print(cli, &print, listings, n);
-        for (size_t i = 0; i < n; i++)
-                if (print_lines(&listings[i], &err) < 0)
-                        return cli_fail(cli, &err);
-        return cli_flush(cli, 0);
+        return command_print(cli, &print, listings, n);
 }
 
 /* ------------------------------------------------------------------ following */
@@ -147,6 +133,7 @@ static int follow(struct cli *cli, const struct targets *targets, struct err *er
 
         notes.profile = NULL;
         notes.client = NULL;
+        notes.notes = NULL;
         request.u.watch.events = request.u.watch.has_events = true;
         interrupt_catch();
         if (cli_connect(cli, err) < 0 || cli_connect(&notes, err) < 0)
@@ -187,8 +174,19 @@ static int run_follow(struct cli *cli)
         }
         if (cli->opts->n_words && command_targets(cli, &picked, &err) < 0)
                 return cli_fail(cli, &err);
+        if (cli->opts->n_words && picked.targets.n == 0)
+                return 0; /* an empty stdin: there is nothing to follow */
         (void)follow(cli, &picked.targets, &err);
         return interrupted() ? EXIT_INTERRUPTED : cli_fail(cli, &err);
+}
+
+/* All at once: the same look as following takes, once. */
+static int print_all(struct cli *cli, const struct targets *targets)
+{
+        uint64_t from = (uint64_t)opts_number(cli->opts, "from", 0);
+        struct err err = { 0 };
+
+        return print_news(cli, targets, &from, &err) < 0 ? cli_fail(cli, &err) : cli_flush(cli, 0);
 }
 
 static int run(struct cli *cli)
@@ -200,15 +198,17 @@ static int run(struct cli *cli)
 
         if (opts_flag(cli->opts, "follow"))
                 return run_follow(cli);
+        if (cli->opts->n_words > 0 && command_targets(cli, &picked, &err) < 0)
+                return cli_fail(cli, &err);
+        if (cli->form == CLI_FORM_TEXT)
+                return cli->opts->n_words > 0 && picked.targets.n == 0 ? 0 : print_all(cli, &picked.targets);
         if (cli->opts->n_words == 0) {
                 CLEANUP_LISTING struct listing all = listing_of(cli, LIST_KIND_EVENTS);
 
-                return print_events(cli, &all, 1);
+                return print_rows(cli, &all, 1);
         }
-        if (command_targets(cli, &picked, &err) < 0)
-                return cli_fail(cli, &err);
         listings = command_listings(cli, LIST_KIND_EVENTS, &picked.targets);
-        code = print_events(cli, listings, picked.targets.n);
+        code = print_rows(cli, listings, picked.targets.n);
         listings_free(listings, picked.targets.n);
         return code;
 }

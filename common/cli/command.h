@@ -116,6 +116,7 @@ struct print {
         bool newest; /* limit keeps the last rows, not the first */
         const char *missing; /* no rows: NOT_FOUND with this text; NULL: an empty listing */
         const char *once; /* a row whose number in this column was there already is left out; NULL: none is */
+        const char *order; /* of several listings: by this column together; NULL: one behind the other */
         bool needs_tasks; /* tasks that were named, but do not exist, are NOT_FOUND */
 };
 int command_print(struct cli *cli, const struct print *print, struct listing *listings, size_t n);

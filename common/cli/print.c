@@ -139,7 +139,7 @@ static int take_listing(struct printer *printer, struct listing *listing, struct
 
 static int sort_rows(struct printer *printer, const struct listing *listing, struct err *err)
 {
-        const char *sort = own_option(printer->cli, "sort");
+        const char *asked = own_option(printer->cli, "sort"), *sort = asked ? asked : printer->print->order;
         bool falling = sort && sort[0] == '-';
         int at;
 
@@ -219,7 +219,7 @@ int command_print(struct cli *cli, const struct print *print, struct listing *li
 
         if (own_option(cli, "limit"))
                 printer.limit = (uint64_t)opts_number(cli->opts, "limit", 0);
-        printer.keeps = printer.limit || own_option(cli, "sort");
+        printer.keeps = printer.limit || own_option(cli, "sort") || print->order;
         rc = print_all(&printer, listings, n, &err);
         sheet_free(printer.sheet);
         rows_done(&printer.rows);

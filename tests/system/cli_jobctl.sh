@@ -65,6 +65,12 @@ matches "results as CSV" "$(jobctl results --csv -o task_index,result "$alpha.1"
 exits "show" 0 jobctl show "$alpha"
 matches "has the counts" "$out" 'failed +1'
 check "show --json is JSON" eval 'jobctl --json show "$alpha" "$beta" | /usr/bin/python3 -c "import json,sys; d=json.load(sys.stdin); assert d[\"schema\"]==\"jobctl.show/1\" and d[\"rows\"][0][\"spec\"][\"name\"]==\"alpha\" and d[\"rows\"][1][\"events\"]"'
+numbers() { sed -n 's/.*"event_id":\([0-9]*\).*/\1/p' | tr '\n' ' '; }
+jobctl hold "$alpha" 2>/dev/null
+all=$(jobctl events "$beta" "$alpha" | numbers)
+equal "events of several jobs stand in their order" "$all" "$(tr ' ' '\n' <<<"$all" | sort -n | tr '\n' ' ' | sed 's/^ *//')"
+equal "in JSON, too" "$(jobctl events --json "$beta" "$alpha" | numbers)" "$all"
+equal "each once" "$(wc -w <<<"$all")" "$(($(jobctl events "$alpha" | wc -l) + $(jobctl events "$beta" | wc -l)))"
 check "events are JSON lines" eval 'jobctl events "$alpha" | /usr/bin/python3 -c "import json,sys; assert [json.loads(l)[\"kind\"] for l in sys.stdin][0]==\"submit\""'
 exits "why of an ended job" 0 jobctl why "$alpha"
 
