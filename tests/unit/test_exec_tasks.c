@@ -387,6 +387,46 @@ static void folders_are_empty_each_time_whatever_was_left_in_them(void)
         bench_done(&b);
 }
 
+static void a_folder_that_was_changed_and_left_empty_is_as_new(void)
+{
+        static const char *const scripts[] = { "chmod 755 .",
+                                               "touch a && rm a",
+                                               "mkdir b && rmdir b",
+                                               "echo 1 >$JOB_RESULT",
+                                               "rmdir \"$PWD\"",
+                                               "rmdir \"$PWD\" && ln -s / \"$PWD\"",
+                                               ":" };
+        struct bench b;
+
+        bench_init(&b);
+        for (size_t i = 0; i < ARRAY_LEN(scripts) * 3; i++) {
+                run_sh(&b, scripts[i % ARRAY_LEN(scripts)]);
+                CU_ASSERT_EQUAL(b.end.code, 0);
+                run_sh(&b, "stat -c %a \"$JOB_DIR\"; ls -A \"$JOB_DIR\"; ls $JOB_RESULT");
+                CU_ASSERT_STRING_EQUAL(b.out.bytes, "700\n");
+        }
+        bench_done(&b);
+}
+
+static void a_folder_in_the_place_of_one_that_somebody_keeps_open_is_not_taken_for_it(void)
+{
+        struct bench b;
+        int fd;
+
+        bench_init(&b);
+        run_sh(&b, "printf %s \"$JOB_DIR\"");
+        fd = open(b.out.bytes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CU_ASSERT_TRUE_FATAL(fd >= 0);
+        run_sh(&b, "cd / && rmdir \"$JOB_DIR\" && mkdir -m 700 \"$JOB_DIR\" && touch \"$JOB_DIR/x\"");
+        CU_ASSERT_EQUAL(b.end.code, 0);
+        for (int i = 0; i < 3; i++) {
+                run_sh(&b, "ls -A \"$JOB_DIR\"");
+                CU_ASSERT_EQUAL(b.out.n, 0);
+        }
+        close(fd);
+        bench_done(&b);
+}
+
 static void deep_trees_are_removed(void)
 {
         struct bench b;
@@ -901,6 +941,8 @@ UNIT_MAIN("tasks as processes", TEST(exit_codes_and_signals_are_told_as_they_are
           TEST(when_memory_runs_out_tasks_go_first_and_ours_stays_as_it_was),
           TEST(what_lingers_uses_its_own_tasks_time_and_not_the_nexts),
           TEST(folders_are_empty_each_time_whatever_was_left_in_them), TEST(deep_trees_are_removed),
+          TEST(a_folder_in_the_place_of_one_that_somebody_keeps_open_is_not_taken_for_it),
+          TEST(a_folder_that_was_changed_and_left_empty_is_as_new),
           TEST(a_result_is_any_json_and_nothing_else),
           TEST(output_comes_whole_in_order_and_characters_are_not_cut),
           TEST(output_over_the_cap_is_cut_and_said_and_the_task_goes_on),

@@ -1,6 +1,7 @@
 /* Scratch folders: made cheaply, removed without trusting anything that a task left in them.
  *
  * 1. A place that is handed out is empty, ours (or the tasks' user's), of mode 0700, and its result does not exist.
+ *    While it is watched nobody has touched its folder, or the watch tells.
  * 2. The sweeper thread only touches names that it was given; it gives cleaned places back under the lock.
  * 3. At most BACKLOG_MAX names wait for it: beyond that, whoever fills the disk waits as well. */
 #include "exec/scratch.h"
@@ -20,6 +21,7 @@
 
 #include "base/xalloc.h"
 #include "exec/remove.h"
+#include "exec/touched.h"
 
 #define BACKLOG_MAX 256
 #define CLEAN_MAX 64 /* places kept for later */
@@ -267,6 +269,7 @@ struct scratch *scratch_open(const char *base, const char *id, const struct spaw
                 return NULL;
         }
         scratch->sweeper = sweeper_new(scratch->fd, user);
+        scratch->touched = touched_new();
         return STEAL(scratch);
 }
 
@@ -276,6 +279,7 @@ void scratch_free(struct scratch *scratch)
                 return;
         if (scratch->sweeper)
                 sweeper_free(scratch->sweeper);
+        touched_free(scratch->touched);
         if (scratch->fd >= 0) {
                 rmdir(scratch->path);
                 close(scratch->fd);
@@ -321,6 +325,7 @@ static int make_place(struct scratch *scratch, struct place *place)
 {
         char results[PLACE_NAME_BYTES + 8];
 
+        place->watch = -1;
         snprintf(place->name, sizeof(place->name), "t%llu", (unsigned long long)++scratch->n_named);
         snprintf(place->result, sizeof(place->result), "%s%s", place->name,
                  scratch->user ? ".r/result" : ".json");
@@ -332,30 +337,50 @@ static int make_place(struct scratch *scratch, struct place *place)
         return mkdirat(scratch->fd, results, 0700) < 0 || chown_to_user(scratch, results) < 0 ? errno : 0;
 }
 
+static uint64_t inode_of(const struct scratch *scratch, const char *name)
+{
+        struct stat st;
+
+        return fstatat(scratch->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
+}
+
+/* Beside its result a task's user could leave more in the folder of results, so only places of our own are watched. */
+static void watch_place(struct scratch *scratch, struct place *place)
+{
+        CLEANUP_WITH(xfree) char *path = NULL;
+
+        if (place->watch >= 0 || scratch->user)
+                return;
+        path = xasprintf("%s/%s", scratch->path, place->name);
+        place->watch = touched_watch(scratch->touched, path);
+        place->inode = inode_of(scratch, place->name);
+}
+
+static void unwatch_place(struct scratch *scratch, struct place *place)
+{
+        touched_forget(scratch->touched, place->watch);
+        place->watch = -1;
+}
+
+/* As it was when the watch began: nobody touched the folder, and the name is still its own. */
+static bool watch_says_clean(struct scratch *scratch, struct place *place)
+{
+        if (touched_ask(scratch->touched, place->watch)) {
+                place->watch = -1;
+                return false;
+        }
+        if (inode_of(scratch, place->name) == place->inode)
+                return true;
+        unwatch_place(scratch, place); /* somebody keeps the old one open: its end was not told */
+        return false;
+}
+
 static bool is_nearly_full(int fd)
 {
         struct statvfs fs;
 
         return fstatvfs(fd, &fs) == 0 &&
                (fs.f_bavail < fs.f_blocks / 10 || (fs.f_files && fs.f_favail < fs.f_files / 10));
-}
-
-int scratch_take(struct scratch *scratch, struct place *ret_place)
-{
-        struct sweeper *sweeper = scratch->sweeper;
-        bool found = false;
-
-        pthread_mutex_lock(&sweeper->lock);
-        /* What earlier tasks left must not be what this one finds no room for. */
-        if (sweeper->n_todo && is_nearly_full(scratch->fd))
-                while (sweeper->n_todo)
-                        pthread_cond_wait(&sweeper->done, &sweeper->lock);
-        if (sweeper->n_clean) {
-                *ret_place = sweeper->clean[--sweeper->n_clean];
-                found = true;
-        }
-        pthread_mutex_unlock(&sweeper->lock);
-        return found ? 0 : make_place(scratch, ret_place);
 }
 
 /* Without the C library's stream, which takes 32 KiB and asks again what the descriptor is. */
@@ -386,21 +411,61 @@ static bool is_untouched(const struct scratch *scratch, const struct place *plac
         return untouched;
 }
 
-void scratch_give(struct scratch *scratch, const struct place *place, bool has_result)
+/* False: somebody was in it since it was cleaned. */
+static bool is_still_clean(struct scratch *scratch, struct place *place)
+{
+        if (place->watch >= 0 || scratch->user)
+                return true;
+        watch_place(scratch, place);
+        if (is_untouched(scratch, place))
+                return true;
+        unwatch_place(scratch, place);
+        sweeper_take(scratch->sweeper, place, NULL);
+        return false;
+}
+
+int scratch_take(struct scratch *scratch, struct place *ret_place)
 {
         struct sweeper *sweeper = scratch->sweeper;
+        bool found = false;
+        int error;
+
+        pthread_mutex_lock(&sweeper->lock);
+        /* What earlier tasks left must not be what this one finds no room for. */
+        if (sweeper->n_todo && is_nearly_full(scratch->fd))
+                while (sweeper->n_todo)
+                        pthread_cond_wait(&sweeper->done, &sweeper->lock);
+        if (sweeper->n_clean) {
+                *ret_place = sweeper->clean[--sweeper->n_clean];
+                found = true;
+        }
+        pthread_mutex_unlock(&sweeper->lock);
+        if (found && is_still_clean(scratch, ret_place))
+                return 0;
+        error = make_place(scratch, ret_place);
+        if (!error)
+                watch_place(scratch, ret_place);
+        return error;
+}
+
+void scratch_give(struct scratch *scratch, const struct place *given, bool has_result)
+{
+        struct sweeper *sweeper = scratch->sweeper;
+        struct place place = *given;
         bool kept = false;
 
-        /* Beside its result a task's user could leave more in the folder of results. */
-        if (!has_result && !scratch->user && is_untouched(scratch, place)) {
+        if (!has_result && !scratch->user &&
+            (watch_says_clean(scratch, &place) || is_untouched(scratch, &place))) {
                 pthread_mutex_lock(&sweeper->lock);
                 kept = sweeper->n_clean < CLEAN_MAX;
                 if (kept)
-                        sweeper->clean[sweeper->n_clean++] = *place;
+                        sweeper->clean[sweeper->n_clean++] = place;
                 pthread_mutex_unlock(&sweeper->lock);
         }
-        if (!kept)
-                sweeper_take(sweeper, place, NULL);
+        if (kept)
+                return;
+        unwatch_place(scratch, &place);
+        sweeper_take(sweeper, &place, NULL);
 }
 
 int scratch_make(struct scratch *scratch, const char *name)

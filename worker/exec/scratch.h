@@ -18,6 +18,8 @@ struct place {
         char name[PLACE_NAME_BYTES]; /* of the folder */
         char result[PLACE_NAME_BYTES +
                     16]; /* of the result; NAME.json, or NAME.r/result if tasks have their own user */
+        int watch; /* scratch.c's: tells of what is done to the folder; -1: none */
+        uint64_t inode; /* of the folder that is watched */
 };
 
 struct sweeper;
@@ -26,6 +28,7 @@ struct scratch {
         int fd;
         const struct spawn_user *user; /* who owns places; NULL: we */
         struct sweeper *sweeper;
+        struct touched *touched;
         uint64_t n_named;
 };
 
