@@ -69,10 +69,21 @@ static int texts_of_spec(struct submit *submit, struct err *err)
         return 0;
 }
 
+/* A tag of the command line takes the place of the script's tag of that key. */
+static void add_tag(struct submit *submit, const char *tag, size_t n_key, size_t n_of_script)
+{
+        for (size_t i = 0; i < n_of_script; i++)
+                if (strncmp(submit->tags.list[i], tag, n_key) == 0 && submit->tags.list[i][n_key] == '=') {
+                        submit->tags.list[i] = tag;
+                        return;
+                }
+        texts_add(&submit->tags, tag);
+}
+
 static int tags_of_spec(struct submit *submit, struct err *err)
 {
         const struct opt_value *value;
-        size_t at = 0;
+        size_t at = 0, n_of_script = 0;
 
         while ((value = opts_next(submit->opts, "tag", &at))) {
                 const char *equals = strchr(value->text, '=');
@@ -82,7 +93,12 @@ static int tags_of_spec(struct submit *submit, struct err *err)
                                        "--tag: '%.80s' is not k=v; example: --tag project=hull", value->text);
                 if (cli_check_text("--tag", value->text, 1, TEXT_TAG_MAX, err) < 0)
                         return -1;
-                texts_add(&submit->tags, value->text);
+                if (at <= submit->n_script_values) {
+                        texts_add(&submit->tags, value->text);
+                        n_of_script = submit->tags.n;
+                } else {
+                        add_tag(submit, value->text, (size_t)(equals - value->text), n_of_script);
+                }
         }
         if (submit->tags.n > TAGS_MAX)
                 return err_set(err, ERR_USAGE, "%zu tags, at most %d are allowed", submit->tags.n, TAGS_MAX);

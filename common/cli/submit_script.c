@@ -70,6 +70,19 @@ int submit_split_words(char *line, char *words[SCRIPT_WORDS_MAX], struct err *er
         return n;
 }
 
+/* What says where the job comes from was decided before the script was read. */
+static int check_options(const struct opts *opts, struct err *err)
+{
+        static const char *const outside[] = { "file", "from", "wf-scale", "compat" };
+
+        if (opts->help || opts->version)
+                return err_set(err, ERR_USAGE, "--help and --version are for the command line");
+        for (size_t i = 0; i < ARRAY_LEN(outside); i++)
+                if (opts_has(opts, outside[i]))
+                        return err_set(err, ERR_USAGE, "--%s is for the command line", outside[i]);
+        return 0;
+}
+
 static int parse_line(char *line, struct opts *opts, struct err *err)
 {
         char *words[SCRIPT_WORDS_MAX];
@@ -79,8 +92,8 @@ static int parse_line(char *line, struct opts *opts, struct err *err)
                 return -1;
         if (opt_parse(&submit_program, n, words, opts, err) < 0)
                 return -1;
-        if (opts->help || opts->version)
-                return err_set(err, ERR_USAGE, "--help and --version are for the command line");
+        if (check_options(opts, err) < 0)
+                return -1;
         if (opts->n_words)
                 return err_set(err, ERR_USAGE, "'%.80s' is no option; only options may stand here",
                                opts->words[0]);

@@ -32,6 +32,12 @@ equal "with its options, its arguments and its index" "$(logs "$out")" $'hi you 
 equal "its name" "$(ask "SELECT name FROM v_jobs WHERE job_id=$out")" "from script"
 submitted "options on the command line beat it" -n mine -a 7 -e GREETING=ho ./job.sh me
 equal "every one of them" "$(logs "$out")" "ho me 7"
+matches "a tag by its key" "$(jobsubmit --dry-run --json --tag kind=line --tag more=1 ./job.sh)" '"tags":\["kind=line","more=1"\]'
+for outside in '--compat slurm' '--from x' '-f x'; do
+        printf '#!/bin/sh\n#JOB %s\n' "$outside" >outside.sh
+        exits "no #JOB line: $outside" 64 jobsubmit outside.sh
+        matches "is said with its line" "$err" 'outside.sh:2: #JOB: --.* is for the command line'
+done
 submitted "entries replace its array" ./job.sh {} ::: x 'y z'
 equal "one task per entry" "$(logs "$out")" $'hi x 1\nhi y z 2'
 echo 'echo "plain $1"' >plain.sh
