@@ -155,6 +155,9 @@ static int send_all(struct cli *cli, struct msg *request, const struct targets *
                 if (!answer)
                         return err_wrap(err, "job %" PRIu64, targets->list[i].job);
                 changed->count += answer->u.changed.count;
+                if (cli->form == CLI_FORM_CSV)
+                        buf_addf(&changed->rows, "%" PRIu64 ",%" PRIu64 "\n", targets->list[i].job,
+                                 answer->u.changed.count);
                 if (cli->form == CLI_FORM_JSON)
                         buf_addf(&changed->rows, "%s\n{\"job_id\":%" PRIu64 ",\"changed\":%" PRIu64 "}",
                                  i > 0 ? "," : "", targets->list[i].job, answer->u.changed.count);
@@ -185,6 +188,8 @@ static int print_changed(struct cli *cli, const char *done, const struct changed
                 printf("{\"schema\":\"jobctl.%s/1\",\"changed\":%" PRIu64 ",\"dry_run\":%s,\"rows\":[%s]}\n",
                        cli->opts->program->name + strlen("jobctl "), count, dry_run ? "true" : "false",
                        changed->rows.n ? changed->rows.bytes : "");
+        else if (cli->form == CLI_FORM_CSV)
+                printf("job_id,changed\n%s", changed->rows.n ? changed->rows.bytes : "");
         else if (!cli->quiet || dry_run)
                 printf("%" PRIu64 " task%s %s%s\n", count, count == 1 ? "" : "s", dry_run ? "would be " : "",
                        done);
@@ -405,18 +410,18 @@ static int run_set(struct cli *cli)
         return change_run(cli, &change);
 }
 
-PROGRAM(cancel, "cancel", "end jobs or tasks", some_options, cli_common_options, "SEL … [options]",
+PROGRAM(cancel, "cancel", "end jobs or tasks", some_options, cli_query_options, "SEL … [options]",
         "jobctl cancel last", "jobctl cancel 36.[1-9] --reason 'wrong input'",
         "jobctl cancel tag:project=hull --status queued --dry-run");
-PROGRAM(hold, "hold", "keep tasks that have not started from starting", some_options, cli_common_options,
+PROGRAM(hold, "hold", "keep tasks that have not started from starting", some_options, cli_query_options,
         "SEL … [options]", "jobctl hold 36", "jobctl hold 36.[4-9] --reason 'disk is full'",
         "jobctl hold all --queue night --yes");
-PROGRAM(release, "release", "let held jobs and tasks start", some_options, cli_common_options,
+PROGRAM(release, "release", "let held jobs and tasks start", some_options, cli_query_options,
         "SEL … [options]", "jobctl release 36", "jobctl release 36.4", "jobctl release all --yes");
-PROGRAM(retry, "retry", "queue tasks again that did not succeed", retry_options, cli_common_options,
+PROGRAM(retry, "retry", "queue tasks again that did not succeed", retry_options, cli_query_options,
         "SEL … [options]", "jobctl retry last --failed", "jobctl retry 36.4",
         "jobctl retry 36 --status timeout --dry-run");
-PROGRAM(signal, "signal", "send a signal to running tasks", signal_options, cli_common_options,
+PROGRAM(signal, "signal", "send a signal to running tasks", signal_options, cli_query_options,
         "SEL … [--signal NAME] [options]", "jobctl signal 36 --signal USR1", "jobctl signal 36.4",
         "jobctl signal USR2 @train    # as kill has it");
 
@@ -433,7 +438,7 @@ static const struct opt_program set_program = {
         .examples = set_examples,
         .usage = set_usage,
         .options = reason_options,
-        .common = cli_common_options,
+        .common = cli_query_options,
         .notes = settings_help,
 };
 const struct command command_set = { "set", &set_program, run_set };

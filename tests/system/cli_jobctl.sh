@@ -118,6 +118,7 @@ exits "retry what failed" 0 jobctl retry --failed "$long"
 matches "one task" "$out" '^1 task queued again'
 exits "cancel the job" 0 jobctl --json cancel "$long"
 matches "as JSON" "$out" '"schema":"jobctl.cancel/1","changed":1'
+equal "as CSV" "$(jobctl hold --csv "$long" 2>/dev/null)" $'job_id,changed\n'"$long,0"
 matches "a row a job" "$(tr -d '\n' <<<"$out")" "\"rows\":\[\{\"job_id\":$long,\"changed\":1\}\]\}$"
 exits "wait" 1 jobctl wait "$long" --timeout 30
 jobsubmit -a 1-300 -- sleep 60 >many
