@@ -369,6 +369,7 @@ void core_step(struct core *core, struct event *event, struct effects *out)
         }
         if (core->live) {
                 graph_pass_on(core);
+                round_go_on(core);
                 place_all(core);
         }
         core->out = NULL;

@@ -68,6 +68,7 @@ struct core_settings {
         uint64_t tasks_per_job_max;
         uint64_t unfinished_jobs_max; /* submissions beyond are answered RETRY_LATER */
         uint64_t upload_ms; /* a job that is not whole after this is dropped */
+        uint32_t rows_a_sweep; /* tasks ended by one operation; 0: as many as a transaction should have */
 };
 
 struct event {

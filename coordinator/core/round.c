@@ -1,8 +1,10 @@
 /* A new round. Finished tasks are not in memory, nor are finished jobs: the reader threads give the job as committed and
  * the groups of its tasks that ended without success. What is chosen is granted when the round is committed.
  *
- * One round a job at a time: the tasks of a group cannot change between the reading and the choice, because a final
- * status is left only through here. */
+ * One round a job at a time, and only while the job stands still: the tasks of a group cannot change between the reading and
+ * the choice, because a final status is left only through here, and whatever ends tasks row by row (a sweep, such as that of
+ * those who needed a task that failed) is through before they are read. What was read while one began is read again. So
+ * nothing that was aborted because of a task stays so when that task has a new round. */
 #include "core/round.h"
 
 #include <stdlib.h>
@@ -20,15 +22,21 @@
 #include "core/sweep.h"
 #include "core/when.h"
 
-#define ROUNDS_MAX 64 /* each answer may be some megabytes */
+#define READS_MAX 64 /* at once: each answer may be some megabytes */
+#define ROUNDS_MAX 1024 /* with those that wait to be read */
+#define READ_AGAIN_MAX 8 /* a job that never stands still: its person is told to come again */
 
 struct round_wait {
         uint64_t job;
         struct asker asker;
         struct msg *msg;
+        bool loading; /* it is being read; else it waits until that can be */
+        unsigned n_reads;
+        uint64_t n_swept; /* of the job, when it was asked to be read */
         struct round_wait *next, *prev;
 };
 
+/* The oldest of this job: if one is being read, it is that. */
 static struct round_wait *find(const struct core *core, uint64_t job)
 {
         struct round_wait *wait;
@@ -40,8 +48,15 @@ static struct round_wait *find(const struct core *core, uint64_t job)
         return NULL;
 }
 
+static void stop_loading(struct core *core, struct round_wait *wait)
+{
+        core->n_rounds_read -= wait->loading;
+        wait->loading = false;
+}
+
 static void wait_free(struct core *core, struct round_wait *wait)
 {
+        stop_loading(core, wait);
         DL_DELETE(core->rounds, wait);
         core->n_rounds--;
         msg_free(wait->msg);
@@ -54,24 +69,59 @@ void round_done_all(struct core *core)
                 wait_free(core, core->rounds);
 }
 
-void round_ask(struct core *core, const struct asker *asker, struct msg **take_msg)
+/* Nothing of it is on its way to a final status, or back from one, or will be soon without anybody's doing. */
+static bool stands_still(const struct core *core, uint64_t id)
 {
-        uint64_t id = (*take_msg)->u.retry.job;
         const struct job *job = job_find(core, id);
+        bool over;
+
+        if (!job)
+                return !comeback_is_read(core, id);
+        over = job->phase == JOB_ENDED || (job->ending != 0 && job->granted == 0 && job->limbo.count == 0);
+        return !over && !job->round_out && !job->sweeping && job->sweep.count == 0 &&
+               !comeback_is_read(core, id);
+}
+
+static void load(struct core *core, struct round_wait *wait)
+{
+        const struct job *job = job_find(core, wait->job);
+
+        wait->loading = true;
+        wait->n_reads++;
+        wait->n_swept = job ? job->n_swept : 0;
+        core->n_rounds_read++;
+        effects_load_round(core->out, (struct job_id){ wait->job });
+}
+
+void round_go_on(struct core *core)
+{
         struct round_wait *wait;
 
-        if (find(core, id) || comeback_is_read(core, id) || (job && job->round_out) ||
-            core->n_rounds >= ROUNDS_MAX || core->degraded) {
-                reply_retry_later(core, asker, "another retry is on its way", 500);
+        if (core->draining || core->n_rounds_read == core->n_rounds)
+                return;
+        DL_FOREACH (core->rounds, wait) {
+                if (core->n_rounds_read >= READS_MAX)
+                        return;
+                if (!wait->loading && find(core, wait->job) == wait && stands_still(core, wait->job))
+                        load(core, wait);
+        }
+}
+
+void round_ask(struct core *core, const struct asker *asker, struct msg **take_msg)
+{
+        struct round_wait *wait;
+
+        if (core->n_rounds >= ROUNDS_MAX || core->degraded) {
+                reply_retry_later(core, asker, "too many retries wait", 500);
                 return;
         }
         wait = xcalloc(1, sizeof(*wait));
-        wait->job = id;
+        wait->job = (*take_msg)->u.retry.job;
         wait->asker = *asker;
         wait->msg = STEAL(*take_msg);
         DL_APPEND(core->rounds, wait);
         core->n_rounds++;
-        effects_load_round(core->out, (struct job_id){ id });
+        round_go_on(core);
 }
 
 static bool is_wanted(enum task_status status, const struct msg_retry *ask)
@@ -262,7 +312,7 @@ static void apply(struct core *core, const struct round_wait *wait, struct job_r
                 reply_changed(core, &wait->asker, n, NULL);
                 return;
         }
-        if ((job && (job->phase != JOB_LIVE || job->ending != 0)) || (!job && !round_is_over(round)) ||
+        if ((job && job->ending != 0) ||
             (!job && HASH_CNT(hh, core->jobs) >= core->settings.unfinished_jobs_max)) {
                 reply_retry_later(core, &wait->asker, "the job is just ending, or too many are unfinished",
                                   500);
@@ -283,7 +333,9 @@ static void apply(struct core *core, const struct round_wait *wait, struct job_r
 
 bool round_is_read(const struct core *core, uint64_t job)
 {
-        return find(core, job) != NULL;
+        const struct round_wait *wait = find(core, job);
+
+        return wait && wait->loading;
 }
 
 bool round_bring_dependant(struct core *core, struct job_round *round)
@@ -305,13 +357,28 @@ bool round_bring_dependant(struct core *core, struct job_round *round)
         return true;
 }
 
+/* It may be of before something that has ended tasks since, or of before the job's own end. */
+static bool is_old(const struct core *core, const struct round_wait *wait, const struct job_round *round)
+{
+        const struct job *job = job_find(core, wait->job);
+
+        if (!job)
+                return !round_is_over(round);
+        return job->n_swept != wait->n_swept || !stands_still(core, wait->job);
+}
+
 void round_on_answer(struct core *core, struct job_round *round)
 {
         struct round_wait *wait = find(core, round->job.n);
 
-        if (!wait)
+        if (!wait || !wait->loading)
                 return;
-        if (round->failed)
+        stop_loading(core, wait);
+        if (!round->failed && round->found && is_old(core, wait, round)) {
+                if (wait->n_reads < READ_AGAIN_MAX)
+                        return;
+                reply_retry_later(core, &wait->asker, "tasks of the job are ending just now", 1000);
+        } else if (round->failed)
                 reply_retry_later(core, &wait->asker, "the job cannot be read now", 2000);
         else if (!round->found)
                 reply_not_found(core, &wait->asker);

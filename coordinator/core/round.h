@@ -4,8 +4,10 @@
 
 #include "core/reply.h"
 
-/* The rights are checked; what ended is not in memory and must be read. */
+/* The rights are checked; what ended is not in memory and must be read, once the job stands still. */
 void round_ask(struct core *core, const struct asker *asker, struct msg **take_msg);
+/* Reads the jobs of those retries that wait and need not any more. After whatever may have let a job stand still. */
+void round_go_on(struct core *core);
 void round_on_answer(struct core *core, struct job_round *round);
 /* A retry of this job is being read. */
 bool round_is_read(const struct core *core, uint64_t job);

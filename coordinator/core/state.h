@@ -197,6 +197,7 @@ struct job {
         struct spans round; /* a new round that is not committed yet */
         bool round_out;
         bool sweeping; /* a chunk of the sweep is on its way */
+        uint64_t n_swept; /* chunks so far */
         enum task_status ending; /* whole job: no task of it is granted any more; 0: no */
         enum task_reason ending_reason;
         struct ack *acks; /* told when the sweep is through */
@@ -357,7 +358,7 @@ struct core {
         struct report *reports; /* what tasks said that is not written yet, oldest first */
         int64_t reports_at_us; /* mono; not before then */
         struct round_wait *rounds; /* retries whose tasks are being read */
-        unsigned n_rounds;
+        unsigned n_rounds, n_rounds_read; /* all; those that are being read now */
         struct comeback comebacks[DUE_MAX];
         unsigned n_comebacks;
         bool comeback_asked; /* which are due is being asked */

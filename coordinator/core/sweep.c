@@ -79,11 +79,16 @@ uint64_t sweep_some(struct core *core, struct job *job, const struct spans *whic
         return n;
 }
 
+static uint32_t rows_most(const struct core *core)
+{
+        return core->settings.rows_a_sweep > 0 ? core->settings.rows_a_sweep : ROWS_A_BATCH;
+}
+
 /* The run at the front, at most a batch of it; with the rows it needs. Empty if it must wait for rows. */
 static struct span next_run(struct core *core, struct job *job)
 {
         const struct span *first = spans_first(&job->sweep);
-        uint32_t hi = MIN(first->hi, first->lo + ROWS_A_BATCH - 1);
+        uint32_t hi = MIN(first->hi, first->lo + rows_most(core) - 1);
 
         if (first->lo < job->exist_asked)
                 hi = MIN(hi, job->exist_asked - 1);
@@ -126,7 +131,7 @@ void sweep_next(struct core *core, struct job *job)
 
         if (job->sweeping || job->phase != JOB_LIVE || core->draining)
                 return;
-        while (job->sweep.count > 0 && rows < ROWS_A_BATCH) {
+        while (job->sweep.count > 0 && rows < rows_most(core)) {
                 struct span run = next_run(core, job);
 
                 if (run.lo > run.hi)
@@ -137,6 +142,7 @@ void sweep_next(struct core *core, struct job *job)
         if (rows == 0)
                 return;
         job->sweeping = true;
+        job->n_swept++;
         effects_fact(core->out, (struct fact){ .kind = FACT_SWEPT, .job = job->id });
         job_check_end(core, job);
 }

@@ -3,6 +3,8 @@
 #include "sim.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef unsigned long long ull;
 
@@ -117,6 +119,53 @@ static void check_elements(struct sim *sim, const struct sim_job *job)
         }
 }
 
+/* Does this parent, as an entry of a graph names it ("3", "a3", "n3"), let its child run? */
+static bool lets_run(const struct sim_job *job, const char *name)
+{
+        uint64_t index = strtoull(name + (*name == 'a' || *name == 'n'), NULL, 10);
+        const struct sim_row *row;
+
+        HASH_FIND(hh, job->rows, &index, sizeof(index), row);
+        return *name == 'a' || (row && (row->now.status == TASK_STATUS_SUCCEEDED) == (*name != 'n'));
+}
+
+/* The entry of a task: its text, a zero, and behind a one the names of its parents, each with a blank. */
+static bool all_let_run(const struct sim_job *job, const uint8_t *entry, size_t n)
+{
+        const char *text = memchr(entry, '\0', n);
+        bool all = true;
+
+        if (!text)
+                return true;
+        for (const char *name = text + 2; name < (const char *)entry + n && *name != '\0';) {
+                all &= lets_run(job, name);
+                name = strchr(name, ' ') + 1;
+        }
+        return all;
+}
+
+/* Each task of a graph that is aborted for a dependency has a parent that is why. */
+static void check_graph(struct sim *sim, const struct sim_job *job)
+{
+        uint64_t index = 1;
+
+        for (uint32_t k = 0; k < job->n_chunks; k++) {
+                const uint8_t *bytes = (const uint8_t *)job->chunks[k].bytes;
+
+                for (size_t at = 0; at + 4 <= job->chunks[k].n; index++) {
+                        size_t n = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+                        const struct sim_row *row;
+
+                        HASH_FIND(hh, job->rows, &index, sizeof(index), row);
+                        if (row && row->now.status == TASK_STATUS_ABORTED &&
+                            row->now.reason == TASK_REASON_DEPENDENCY && all_let_run(job, bytes + at + 4, n))
+                                sim_fail(sim, "task %llu.%llu is aborted, and none of its parents is why",
+                                         (ull)job->id, (ull)index);
+                        at += 4 + n;
+                }
+        }
+}
+
 /* Nothing stays aborted for what a new round has made good. */
 static void check_aborted(struct sim *sim)
 {
@@ -128,6 +177,8 @@ static void check_aborted(struct sim *sim)
                         unmet += is_unmet(sim, &spec->after[k]);
                 if ((unmet == 0 || (spec->after_one && unmet < spec->n_after)) && !spec->has_edges)
                         check_elements(sim, job);
+                if (!unmet && spec->has_edges && job->row.state.ending == 0)
+                        check_graph(sim, job);
         }
 }
 

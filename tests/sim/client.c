@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/state.h"
 
 void sim_client_init(struct sim *sim, struct sim_client *client, unsigned number)
 {
@@ -455,6 +456,33 @@ static void put(struct sim *sim, struct sim_client *client, struct sim_submissio
         request(sim, client, &msg, one);
 }
 
+/* A job of his of which tasks are being aborted now, in many commits, for others that failed. */
+static uint64_t find_cascade(const struct sim *sim, const struct sim_client *client)
+{
+        for (size_t i = client->n; i > 0; i--) {
+                const struct job *job;
+
+                HASH_FIND(hh, sim->core->jobs, &client->list[i - 1]->job, sizeof(uint64_t), job);
+                if (job && job->sweep.count > 0 && job->ending == 0 && (job->graph || job->eaches))
+                        return job->id.n;
+        }
+        return 0;
+}
+
+static bool retry_in_the_middle(struct sim *sim, struct sim_client *client)
+{
+        uint64_t job = sim->core && sim_chance(sim, 70) ? find_cascade(sim, client) : 0;
+        struct msg msg = { .kind = MSG_retry };
+
+        if (job == 0)
+                return false;
+        msg.u.retry = (struct msg_retry){ .job = job, .has_job = true };
+        if (sim_chance(sim, 50))
+                msg.u.retry.failed = msg.u.retry.has_failed = true;
+        request(sim, client, &msg, client->list[0]);
+        return true;
+}
+
 /* Often one that others were aborted for: its new round brings them back. */
 static uint64_t to_retry(struct sim *sim, const struct sim_client *client, const struct sim_submission *one)
 {
@@ -727,6 +755,8 @@ void sim_client_step(struct sim *sim, struct sim_client *client)
                         release_held(sim, client);
                 return;
         }
+        if (retry_in_the_middle(sim, client))
+                return;
         one = (struct sim_submission *)(uintptr_t)any_known(sim, client);
         if (sim_chance(sim, 25))
                 submit_new(sim, client);

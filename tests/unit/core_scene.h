@@ -38,6 +38,7 @@ struct scene {
         int64_t mono_us, wall_us;
         int64_t batch_us; /* how long a commit takes */
         uint64_t rows_most; /* made by one operation */
+        uint32_t rows_a_sweep; /* of the next start; 0: as many as in life */
         uint64_t random, epoch, next_id;
         struct store_op *ops; /* of the open batch, with their order */
         struct fact facts[4096];
@@ -703,7 +704,8 @@ static inline void scene_live(struct scene *s)
                                                    .heartbeat_ms = 5000,
                                                    .tasks_per_job_max = 1000000,
                                                    .unfinished_jobs_max = 20,
-                                                   .upload_ms = 60000 };
+                                                   .upload_ms = 60000,
+                                                   .rows_a_sweep = s->rows_a_sweep };
         scene_step(s, &event);
         scene_commit(s);
 }

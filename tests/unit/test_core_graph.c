@@ -370,8 +370,8 @@ static void shapes_of_what_is_not_there_are_refused(void)
         scene_free(s);
 }
 
-/* The readers see a commit before the core does: the end that it tells of then is of the round before. */
-static void an_end_that_is_told_after_its_retry_aborts_no_child(void)
+/* The readers see a commit before the core does: a retry waits until it has heard of it. */
+static void a_retry_waits_for_an_end_that_is_not_told_yet(void)
 {
         static const char *const parents[] = { "", "1", "" };
         struct scene *s = scene_new();
@@ -387,15 +387,116 @@ static void an_end_that_is_told_after_its_retry_aborts_no_child(void)
         flight = scene_take_off(s);
         msg.u.retry.job = job;
         scene_say(s, ALICE, ALICE, &msg);
-        scene_say_read(s, job, false, 0);
+        CU_ASSERT_EQUAL(s->n_loads, 0);
         scene_land(s, &flight);
-        scene_commit(s);
+        CU_ASSERT_EQUAL(s->n_loads, 1);
+        scene_read_round(s, job);
         CU_ASSERT_EQUAL(scene_status(s, job, 2), TASK_STATUS_WAITING);
         read_entries(s, job, parents, ARRAY_LEN(parents));
         end(s, job, 1, true);
         read_entries(s, job, parents, ARRAY_LEN(parents));
         end(s, job, 2, true);
         CU_ASSERT_EQUAL(scene_status(s, job, 2), TASK_STATUS_SUCCEEDED);
+        scene_free(s);
+}
+
+static struct scene *scene_with_slow_sweeps(void)
+{
+        struct scene *s = scene_new();
+
+        s->rows_a_sweep = 1;
+        scene_restart(s);
+        return s;
+}
+
+static uint64_t count(struct scene *s, uint64_t job, enum task_status status)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < s->n_rows; i++)
+                n += s->rows[i].job == job && s->rows[i].now.status == status;
+        return n;
+}
+
+static void ask_retry(struct scene *s, uint64_t job)
+{
+        struct msg msg = { .kind = MSG_retry };
+
+        msg.u.retry.job = job;
+        scene_say(s, ALICE, ALICE, &msg);
+}
+
+static const char *const fan[] = { "", "1", "1", "2", "3", "" };
+
+static void a_retry_in_the_middle_of_a_cascade_leaves_nobody_aborted(void)
+{
+        struct scene *s = scene_with_slow_sweeps();
+        uint64_t job = graph_submit(s, fan, ARRAY_LEN(fan), scene_spec());
+
+        scene_ready(s, 0, 8, 8);
+        end_uncommitted(s, job, 1, false);
+        scene_commit_one(s);
+        CU_ASSERT_EQUAL(count(s, job, TASK_STATUS_ABORTED), 1);
+        ask_retry(s, job);
+        for (int i = 0; i < 3; i++) {
+                CU_ASSERT_EQUAL(s->n_loads, 0);
+                scene_commit_one(s);
+        }
+        CU_ASSERT_EQUAL(count(s, job, TASK_STATUS_ABORTED), 4);
+        CU_ASSERT_EQUAL_FATAL(s->n_loads, 1);
+        scene_read_round(s, job);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.changed.count, 5);
+        read_entries(s, job, fan, ARRAY_LEN(fan));
+        CU_ASSERT_EQUAL(count(s, job, TASK_STATUS_WAITING), 4);
+        for (uint64_t index = 1; index <= ARRAY_LEN(fan); index++)
+                end(s, job, index, true);
+        CU_ASSERT_EQUAL(scene_job_status(s, job), TASK_STATUS_SUCCEEDED);
+        scene_free(s);
+}
+
+static void what_a_cascade_overtook_is_read_again(void)
+{
+        static const char *const two[] = { "", "", "2", "2", "" };
+        struct scene *s = scene_with_slow_sweeps();
+        uint64_t job = graph_submit(s, two, ARRAY_LEN(two), scene_spec());
+
+        scene_ready(s, 0, 8, 8);
+        end(s, job, 1, false);
+        ask_retry(s, job);
+        CU_ASSERT_EQUAL_FATAL(s->n_loads, 1);
+        end_uncommitted(s, job, 2, false);
+        scene_commit_one(s);
+        CU_ASSERT_EQUAL(count(s, job, TASK_STATUS_ABORTED), 1);
+        scene_say_read(s, job, false, 0); /* with 2 and 3, without 4 */
+        CU_ASSERT_EQUAL(s->n_loads, 1);
+        scene_commit(s);
+        CU_ASSERT_EQUAL(count(s, job, TASK_STATUS_ABORTED), 2);
+        CU_ASSERT_EQUAL_FATAL(s->n_loads, 2);
+        scene_read_round(s, job);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.changed.count, 4);
+        read_entries(s, job, two, ARRAY_LEN(two));
+        CU_ASSERT_EQUAL(count(s, job, TASK_STATUS_ABORTED), 0);
+        CU_ASSERT_EQUAL(count(s, job, TASK_STATUS_WAITING), 2);
+        scene_free(s);
+}
+
+static void a_job_that_never_stands_still_is_told_so(void)
+{
+        static const char *const pairs[] = { "",  "",  "",  "",  "",  "",  "",  "",  "",  "",
+                                             "1", "2", "3", "4", "5", "6", "7", "8", "9", "10" };
+        struct scene *s = scene_with_slow_sweeps();
+        uint64_t job = graph_submit(s, pairs, ARRAY_LEN(pairs), scene_spec());
+
+        scene_ready(s, 0, 10, 10);
+        end(s, job, 1, false);
+        ask_retry(s, job);
+        for (uint64_t index = 2; index <= 9; index++) {
+                CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_submitted);
+                end(s, job, index, false);
+                scene_say_read(s, job, false, 0);
+                s->n_loads = 0;
+        }
+        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_RETRY_LATER);
         scene_free(s);
 }
 
@@ -477,7 +578,8 @@ UNIT_MAIN("core_graph", TEST(a_child_starts_when_the_ends_of_all_parents_are_com
           TEST(a_task_of_a_shape_is_granted_what_its_shape_says),
           TEST(a_shape_says_how_often_and_what_is_good),
           TEST(shapes_hold_after_a_restart_before_the_edges_are_read),
-          TEST(shapes_of_what_is_not_there_are_refused),
-          TEST(an_end_that_is_told_after_its_retry_aborts_no_child),
+          TEST(shapes_of_what_is_not_there_are_refused), TEST(a_retry_waits_for_an_end_that_is_not_told_yet),
+          TEST(a_retry_in_the_middle_of_a_cascade_leaves_nobody_aborted),
+          TEST(what_a_cascade_overtook_is_read_again), TEST(a_job_that_never_stands_still_is_told_so),
           TEST(a_waiting_graph_with_a_cancelled_task_still_waits_after_a_restart),
           TEST(the_recorded_example_runs_as_it_says))

@@ -104,8 +104,12 @@ static void a_retry_that_read_a_job_before_its_end_does_not_bring_it_back_half(v
         scene_step(s, &event);
         job_spec_free(round.replay.job.spec);
         scene_commit(s);
-        CU_ASSERT_EQUAL(scene_refusal(s, ALICE), ERR_RETRY_LATER);
         CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 0);
+        CU_ASSERT_EQUAL_FATAL(s->n_loads, 2); /* it is read again */
+        scene_read_round(s, job);
+        CU_ASSERT_EQUAL_FATAL(scene_answer_kind(s, ALICE), MSG_changed);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.changed.count, 1);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 1);
         scene_restart(s);
         CU_ASSERT_FALSE(s->stopped);
         scene_free(s);
