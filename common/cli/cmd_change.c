@@ -1,7 +1,7 @@
 /* jobctl cancel, hold, release, retry, signal, set: changes to jobs and tasks.
  *
  * What would change is counted first (dry_run) where a person should be asked, so that nothing large happens by a typing
- * mistake. */
+ * mistake. Each job has a request of its own, and many are on their way at once: one that is refused stops no other. */
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/signame.h"
+#include "base/xalloc.h"
 #include "cli/command.h"
 #include "cli/settings.h"
 
@@ -122,50 +123,87 @@ static struct place place_of(struct msg *request)
         return PLACE_OF(request->u.set, NULL, NULL);
 }
 
-/* What the answers say: all of them together, and a row a job for JSON. */
+/* What the answers say. */
 struct changed {
-        uint64_t count;
-        struct buf rows;
+        uint64_t count; /* tasks, of all jobs */
+        uint64_t *counts; /* of each target */
+        bool *done; /* it was answered, and not refused */
+        size_t n, n_done, n_refused;
+        size_t first; /* of the targets that were refused, the first in order */
+        struct err refusal; /* and why it was */
 };
 
 static void changed_done(struct changed *changed)
 {
-        buf_done(&changed->rows);
+        xfree(changed->counts);
+        xfree(changed->done);
+        *changed = (struct changed){ 0 };
 }
 
-static int send_all(struct cli *cli, struct msg *request, const struct targets *targets, bool dry_run,
-                    struct changed *changed, struct err *err)
+struct sending {
+        struct cli *cli;
+        struct msg *request;
+        struct place place;
+        const struct targets *targets;
+        struct changed *changed;
+};
+
+static struct msg *ask_one(void *arg, size_t k)
 {
-        struct place place = place_of(request);
+        struct sending *sending = arg;
+        const struct target *target = &sending->targets->list[k];
 
-        changed->count = 0;
-        buf_clear(&changed->rows);
-        *place.dry_run = *place.has_dry_run = dry_run;
-        for (size_t i = 0; i < targets->n; i++) {
-                CLEANUP_WITH(msg_free) struct msg *answer = NULL;
-
-                *place.job = targets->list[i].job;
-                *place.has_job = true;
-                if (place.ranges) {
-                        *place.ranges = (struct range *)targets->list[i].ranges;
-                        *place.n_ranges = targets->list[i].n_ranges;
-                }
-                request->id = 0;
-                answer = cli_call(cli, request, MSG_changed, err);
-                if (!answer)
-                        return err_wrap(err, "job %" PRIu64, targets->list[i].job);
-                changed->count += answer->u.changed.count;
-                if (cli->form == CLI_FORM_CSV)
-                        buf_addf(&changed->rows, "%" PRIu64 ",%" PRIu64 "\n", targets->list[i].job,
-                                 answer->u.changed.count);
-                if (cli->form == CLI_FORM_JSON)
-                        buf_addf(&changed->rows, "%s\n{\"job_id\":%" PRIu64 ",\"changed\":%" PRIu64 "}",
-                                 i > 0 ? "," : "", targets->list[i].job, answer->u.changed.count);
-                if (answer->u.changed.detail && !cli->quiet)
-                        fprintf(stderr, "%s: job %" PRIu64 ": %s\n", cli->opts->program->name,
-                                targets->list[i].job, answer->u.changed.detail);
+        *sending->place.job = target->job;
+        *sending->place.has_job = true;
+        if (sending->place.ranges) {
+                *sending->place.ranges = (struct range *)target->ranges;
+                *sending->place.n_ranges = target->n_ranges;
         }
-        return 0;
+        return sending->request;
+}
+
+static void take_one(void *arg, size_t k, const struct msg *answer, const struct err *refusal)
+{
+        struct sending *sending = arg;
+        struct changed *changed = sending->changed;
+        uint64_t job = sending->targets->list[k].job;
+        struct err err = *refusal;
+
+        if (answer && answer->kind == MSG_changed) {
+                changed->done[k] = true;
+                changed->counts[k] = answer->u.changed.count;
+                changed->count += answer->u.changed.count;
+                changed->n_done++;
+                if (answer->u.changed.detail)
+                        cli_note(sending->cli, "job %" PRIu64 ": %s", job, answer->u.changed.detail);
+                return;
+        }
+        if (answer)
+                err_set(&err, ERR_INTERNAL, "the coordinator answered %s with %s",
+                        msg_op(sending->request->kind), msg_op(answer->kind));
+        if (changed->n_refused++ == 0 || k < changed->first) {
+                changed->first = k;
+                changed->refusal = err;
+                err_wrap(&changed->refusal, "job %" PRIu64, job);
+        }
+}
+
+/* -1: it came to an end before all were answered; what is known is in *changed all the same. */
+static int send_all(struct cli *cli, struct msg *request, const struct targets *targets, bool dry_run,
+                    struct changed *changed, size_t *ret_unsure, struct err *err)
+{
+        struct sending sending = { cli, request, place_of(request), targets, changed };
+        const struct client_many many = { targets->n, ask_one, take_one, &sending };
+
+        changed_done(changed);
+        changed->n = targets->n;
+        changed->counts = xcalloc(targets->n + 1, sizeof(*changed->counts));
+        changed->done = xcalloc(targets->n + 1, sizeof(*changed->done));
+        *sending.place.dry_run = *sending.place.has_dry_run = dry_run;
+        *ret_unsure = 0;
+        if (targets->n == 0)
+                return 0;
+        return cli_connect(cli, err) < 0 ? -1 : client_call_many(cli->client, &many, ret_unsure, err);
 }
 
 /* Only on a terminal; a script is taken at its word. */
@@ -180,20 +218,76 @@ static bool may_go_on(struct cli *cli, uint64_t count, const char *done)
                (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0);
 }
 
-static int print_changed(struct cli *cli, const char *done, const struct changed *changed, bool dry_run)
+static void print_rows(struct cli *cli, const struct targets *targets, const struct changed *changed)
+{
+        const char *comma = "";
+
+        for (size_t k = 0; k < changed->n; k++) {
+                if (!changed->done[k])
+                        continue;
+                if (cli->form == CLI_FORM_CSV)
+                        printf("%" PRIu64 ",%" PRIu64 "\n", targets->list[k].job, changed->counts[k]);
+                else
+                        printf("%s\n{\"job_id\":%" PRIu64 ",\"changed\":%" PRIu64 "}", comma,
+                               targets->list[k].job, changed->counts[k]);
+                comma = ",";
+        }
+}
+
+static void print_changed(struct cli *cli, const char *done, const struct targets *targets,
+                          const struct changed *changed, bool dry_run)
 {
         uint64_t count = changed->count;
 
-        if (cli->form == CLI_FORM_JSON)
-                printf("{\"schema\":\"jobctl.%s/1\",\"changed\":%" PRIu64 ",\"dry_run\":%s,\"rows\":[%s]}\n",
-                       cli->opts->program->name + strlen("jobctl "), count, dry_run ? "true" : "false",
-                       changed->rows.n ? changed->rows.bytes : "");
-        else if (cli->form == CLI_FORM_CSV)
-                printf("job_id,changed\n%s", changed->rows.n ? changed->rows.bytes : "");
-        else if (!cli->quiet || dry_run)
+        if (cli->form == CLI_FORM_JSON) {
+                printf("{\"schema\":\"jobctl.%s/1\",\"changed\":%" PRIu64 ",\"dry_run\":%s,\"rows\":[",
+                       cli->opts->program->name + strlen("jobctl "), count, dry_run ? "true" : "false");
+                print_rows(cli, targets, changed);
+                printf("]}\n");
+        } else if (cli->form == CLI_FORM_CSV) {
+                printf("job_id,changed\n");
+                print_rows(cli, targets, changed);
+        } else if (!cli->quiet || dry_run) {
                 printf("%" PRIu64 " task%s %s%s\n", count, count == 1 ? "" : "s", dry_run ? "would be " : "",
                        done);
-        return cli_flush(cli, 0);
+        }
+}
+
+/* All were answered: the count, and what was refused. */
+static int report(struct cli *cli, const char *done, const struct targets *targets,
+                  const struct changed *changed, bool dry_run)
+{
+        int code = 0;
+
+        if (changed->n_refused == 0 || changed->n > 1)
+                print_changed(cli, done, targets, changed, dry_run);
+        if (changed->n_refused > 0) {
+                code = cli_fail(cli, &changed->refusal);
+                if (changed->n_refused > 1)
+                        cli_note(cli, "%zu more of the %zu jobs were refused", changed->n_refused - 1,
+                                 changed->n);
+        }
+        return cli_flush(cli, code);
+}
+
+/* It came to an end half-way: what was done is said, and what may have been. */
+static int report_part(struct cli *cli, const char *done, const struct targets *targets,
+                       const struct changed *changed, bool dry_run, size_t unsure, const struct err *err)
+{
+        size_t asked = changed->n_done + changed->n_refused + unsure;
+        int code = interrupted() ? 130 : err_exit_code(err->code);
+
+        if (changed->n_done > 0)
+                print_changed(cli, done, targets, changed, dry_run);
+        if (!interrupted())
+                cli_fail(cli, err);
+        if (changed->n > 1 || interrupted())
+                cli_note(cli,
+                         "%s %zu of %zu jobs done (%" PRIu64
+                         " tasks %s%s), %zu asked without an answer, %zu not asked",
+                         interrupted() ? "interrupted:" : "of these", changed->n_done, changed->n,
+                         changed->count, dry_run ? "would be " : "", done, unsure, changed->n - asked);
+        return cli_flush(cli, code);
 }
 
 static int pick_targets(struct cli *cli, const struct change *change, const struct filling *filling,
@@ -223,10 +317,31 @@ static int pick_targets(struct cli *cli, const struct change *change, const stru
         return 0;
 }
 
+static int carry_out(struct cli *cli, const struct change *change, struct msg *request,
+                     const struct targets *targets, struct changed *changed)
+{
+        bool dry_run = opts_flag(cli->opts, "dry-run");
+        struct err err = { 0 };
+        size_t unsure;
+
+        if (dry_run || (!opts_flag(cli->opts, "yes") && isatty(STDIN_FILENO))) {
+                if (send_all(cli, request, targets, true, changed, &unsure, &err) < 0)
+                        return report_part(cli, change->done, targets, changed, true, unsure, &err);
+                if (dry_run || changed->n_done == 0)
+                        return report(cli, change->done, targets, changed, true);
+                if (!may_go_on(cli, changed->count, change->done))
+                        return err_exit_code(ERR_USAGE);
+        }
+        if (targets->n > 1)
+                interrupt_catch();
+        if (send_all(cli, request, targets, false, changed, &unsure, &err) < 0)
+                return report_part(cli, change->done, targets, changed, false, unsure, &err);
+        return report(cli, change->done, targets, changed, false);
+}
+
 static int change_run(struct cli *cli, const struct change *change)
 {
         CLEANUP_PICKED struct picked_tasks picked = { 0 };
-        bool dry_run = opts_flag(cli->opts, "dry-run");
         struct msg request = { 0 };
         CLEANUP_FILLING struct filling filling = { .request = &request,
                                                    .words = { cli->opts->words, cli->opts->n_words },
@@ -236,17 +351,7 @@ static int change_run(struct cli *cli, const struct change *change)
 
         if (change->fill(cli, &filling, &err) < 0 || pick_targets(cli, change, &filling, &picked, &err) < 0)
                 return cli_fail(cli, &err);
-        if (dry_run || (!opts_flag(cli->opts, "yes") && isatty(STDIN_FILENO))) {
-                if (send_all(cli, &request, &picked.targets, true, &changed, &err) < 0)
-                        return cli_fail(cli, &err);
-                if (dry_run)
-                        return print_changed(cli, change->done, &changed, true);
-                if (!may_go_on(cli, changed.count, change->done))
-                        return err_exit_code(ERR_USAGE);
-        }
-        if (send_all(cli, &request, &picked.targets, false, &changed, &err) < 0)
-                return cli_fail(cli, &err);
-        return print_changed(cli, change->done, &changed, false);
+        return carry_out(cli, change, &request, &picked.targets, &changed);
 }
 
 /* --- the messages ---------------------------------------------------------------------------------------------- */

@@ -198,3 +198,181 @@ bool client_was_refused(const struct client *client)
 {
         return client->refused && !client->resent;
 }
+
+/* ------------------------------------------------------------------ many requests */
+
+/* One that is on its way: kept as it was encoded until its answer is there. */
+struct slot {
+        size_t k;
+        uint64_t id; /* 0: the slot is free */
+        uint64_t sent_on; /* the connection that it was sent on; 0: it is to be sent */
+        int64_t not_before_us; /* mono; it was told to come again then */
+        bool was_sent;
+        struct buf header;
+};
+
+struct many {
+        struct client *client;
+        const struct client_many *ask;
+        struct slot slots[CLIENT_WINDOW];
+        size_t n_asked, n_taken; /* requests that were given a slot, and that left it */
+        int64_t taken_us; /* mono; when the last one did */
+};
+
+static void many_free(struct many *many)
+{
+        if (!many)
+                return;
+        for (size_t i = 0; i < CLIENT_WINDOW; i++)
+                buf_done(&many->slots[i].header);
+        free(many);
+}
+DEFINE_CLEANUP(struct many, many_free)
+
+static void fill_slots(struct many *many)
+{
+        for (size_t i = 0; i < CLIENT_WINDOW && many->n_asked < many->ask->n; i++) {
+                struct slot *slot = &many->slots[i];
+                struct msg *request;
+
+                if (slot->id)
+                        continue;
+                slot->k = many->n_asked++;
+                slot->id = dealer_next_id(many->client->dealer);
+                slot->sent_on = 0;
+                slot->not_before_us = 0;
+                slot->was_sent = false;
+                request = many->ask->ask(many->ask->arg, slot->k);
+                request->id = slot->id;
+                buf_clear(&slot->header);
+                msg_encode(request, &slot->header);
+        }
+}
+
+/* Everything that is due and that this connection has not seen. */
+static int send_slots(struct many *many, struct err *err)
+{
+        struct client *client = many->client;
+        uint64_t connection = dealer_connection(client->dealer);
+        int64_t now_us = clock_mono_us();
+
+        for (size_t i = 0; i < CLIENT_WINDOW; i++) {
+                struct slot *slot = &many->slots[i];
+
+                if (!slot->id || slot->sent_on == connection || slot->not_before_us > now_us)
+                        continue;
+                if (dealer_send_encoded(client->dealer, &slot->header, NULL, 0, err) < 0)
+                        return err->code == ERR_RETRY_LATER ? 0 : -1;
+                slot->sent_on = connection;
+                slot->was_sent = true;
+        }
+        return 0;
+}
+
+static struct slot *slot_of(struct many *many, uint64_t id)
+{
+        for (size_t i = 0; id && i < CLIENT_WINDOW; i++)
+                if (many->slots[i].id == id)
+                        return &many->slots[i];
+        return NULL; /* the answer to a copy that was sent before a connection broke, or of an earlier call */
+}
+
+static bool may_ask_again(const struct many *many)
+{
+        return left_ms(many->taken_us, many->client->patience_ms) != 0;
+}
+
+static void take_one(struct many *many, const struct msg *answer)
+{
+        struct slot *slot = slot_of(many, answer->re);
+        struct err refusal = { 0 };
+
+        if (!slot)
+                return;
+        if (answer->kind == MSG_refused && answer->u.refused.code == ERR_RETRY_LATER && may_ask_again(many)) {
+                slot->sent_on = 0;
+                slot->not_before_us =
+                        clock_mono_us() +
+                        (int64_t)MAX(answer->u.refused.retry_after_ms, UINT64_C(50)) * US_PER_MS;
+                return;
+        }
+        if (answer->kind == MSG_refused)
+                err_set(&refusal, answer->u.refused.code, "%s", answer->u.refused.text);
+        many->ask->take(many->ask->arg, slot->k, answer->kind == MSG_refused ? NULL : answer, &refusal);
+        slot->id = 0;
+        many->n_taken++;
+        many->taken_us = clock_mono_us();
+}
+
+static int take_answers(struct many *many, struct err *err)
+{
+        struct msg *answer;
+
+        while ((answer = dealer_recv(many->client->dealer, err)) != NULL) {
+                take_one(many, answer);
+                msg_free(answer);
+        }
+        return err->code == ERR_OK ? 0 : err_wrap(err, "an answer of the coordinator");
+}
+
+/* Until the first one that is to come again may. */
+static int next_wait_ms(const struct many *many)
+{
+        int64_t now_us = clock_mono_us(), least_us = -1;
+
+        for (size_t i = 0; i < CLIENT_WINDOW; i++) {
+                const struct slot *slot = &many->slots[i];
+                int64_t wait_us = MAX(slot->not_before_us - now_us, INT64_C(0));
+
+                if (slot->id && !slot->sent_on && slot->not_before_us && (least_us < 0 || wait_us < least_us))
+                        least_us = wait_us;
+        }
+        return least_us < 0 ? -1 : (int)(least_us / US_PER_MS) + 1;
+}
+
+static int pass_time(struct many *many, struct err *err)
+{
+        struct client *client = many->client;
+        int patience = client->down_since_us ? left_ms(client->down_since_us, client->patience_ms) : -1;
+        int wait = next_wait_ms(many);
+
+        if (patience >= 0 && (wait < 0 || patience < wait))
+                wait = patience;
+        if (dealer_wait(client->dealer, wait) < 0 && errno == EINTR)
+                return err_set(err, ERR_RETRY_LATER, "interrupted");
+        return 0;
+}
+
+static int run_many(struct many *many, struct err *err)
+{
+        bool ignored = false;
+
+        many->client->id = 0; /* no single request is in hand */
+        many->taken_us = clock_mono_us();
+        while (many->n_taken < many->ask->n) {
+                int up = pump(many->client, &ignored, err);
+
+                fill_slots(many);
+                if (up < 0 || (up > 0 && send_slots(many, err) < 0) || take_answers(many, err) < 0)
+                        return -1;
+                if (many->n_taken < many->n_asked && !dealer_pending(many->client->dealer) &&
+                    pass_time(many, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int client_call_many(struct client *client, const struct client_many *ask, size_t *ret_unsure,
+                     struct err *err)
+{
+        CLEANUP_WITH(many_free) struct many *many = xcalloc(1, sizeof(*many));
+        int rc;
+
+        many->client = client;
+        many->ask = ask;
+        rc = run_many(many, err);
+        *ret_unsure = 0;
+        for (size_t i = 0; i < CLIENT_WINDOW; i++)
+                *ret_unsure += many->slots[i].id && many->slots[i].was_sent;
+        return rc;
+}

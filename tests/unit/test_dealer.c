@@ -61,9 +61,9 @@ static enum dealer_state until(struct dealer *dealer, enum dealer_state wanted)
 }
 
 /* Reads one message at the ROUTER; the session and the request's id. */
-static bool router_reads(struct scene *scene, struct session_id *ret_session, uint64_t *ret_id)
+static bool router_reads_within(struct scene *scene, int ms, struct session_id *ret_session, uint64_t *ret_id)
 {
-        int64_t until_us = clock_mono_us() + WAIT_MS * US_PER_MS;
+        int64_t until_us = clock_mono_us() + ms * US_PER_MS;
 
         while (clock_mono_us() < until_us) {
                 zmq_pollitem_t item = { .socket = router_handle(scene->router), .events = ZMQ_POLLIN };
@@ -78,9 +78,14 @@ static bool router_reads(struct scene *scene, struct session_id *ret_session, ui
                         *ret_session = message.session;
                         return true;
                 }
-                zmq_poll(&item, 1, 100);
+                zmq_poll(&item, 1, MIN(ms, 100));
         }
         return false;
+}
+
+static bool router_reads(struct scene *scene, struct session_id *ret_session, uint64_t *ret_id)
+{
+        return router_reads_within(scene, WAIT_MS, ret_session, ret_id);
 }
 
 static void router_says(struct scene *scene, struct session_id to, struct msg *msg)
@@ -363,6 +368,123 @@ static void refusal_becomes_an_error_with_its_code(void)
         scene_done(&scene);
 }
 
+#define MANY 600
+
+/* A coordinator that sends every seventh request away once, does not know the fifth, and goes away in the middle. */
+struct answering {
+        struct scene *scene;
+        bool done; /* atomic: the client has all answers */
+        bool was_restarted;
+};
+
+static void *answer_many(void *arg)
+{
+        struct answering *answering = arg;
+        bool sent_away[MANY + 1] = { false };
+        unsigned n = 0;
+
+        while (!__atomic_load_n(&answering->done, __ATOMIC_SEQ_CST)) {
+                struct msg msg = { .kind = MSG_changed };
+                struct session_id session;
+
+                router_flush(answering->scene->router); /* what the client had no room for */
+                if (!router_reads_within(answering->scene, 50, &session, &msg.re) || msg.re > MANY)
+                        continue;
+                if (++n == MANY / 2) {
+                        answering->was_restarted = true;
+                        router_free(answering->scene->router);
+                        scene_listen(answering->scene);
+                        continue;
+                }
+                msg.u.changed.count = msg.re;
+                msg.u.changed.has_count = true;
+                if (msg.re == 5 || (msg.re % 7 == 0 && !sent_away[msg.re])) {
+                        msg.kind = MSG_refused;
+                        msg.u.refused =
+                                (struct msg_refused){ .code = msg.re == 5 ? ERR_NOT_FOUND : ERR_RETRY_LATER,
+                                                      .has_code = true,
+                                                      .text = "no",
+                                                      .n_text = 2 };
+                }
+                sent_away[msg.re] = true;
+                router_says(answering->scene, session, &msg);
+        }
+        return NULL;
+}
+
+struct heard {
+        struct msg request;
+        unsigned times[MANY];
+        uint64_t sum;
+        size_t n_refused;
+};
+
+static struct msg *ask_one(void *arg, size_t k UNUSED)
+{
+        return &((struct heard *)arg)->request;
+}
+
+static void hear_one(void *arg, size_t k, const struct msg *answer, const struct err *refusal)
+{
+        struct heard *heard = arg;
+
+        heard->times[k]++;
+        heard->sum += answer ? answer->u.changed.count : 0;
+        heard->n_refused += !answer && refusal->code == ERR_NOT_FOUND;
+}
+
+static void many_requests_are_each_answered_once_whatever_comes_between(void)
+{
+        struct scene scene = scene_new("many");
+        struct answering answering = { .scene = &scene };
+        struct heard heard = { .request = { .kind = MSG_status } };
+        const struct client_many many = { MANY, ask_one, hear_one, &heard };
+        struct client *client;
+        struct err err = { 0 };
+        pthread_t thread;
+        size_t unsure = 1;
+
+        scene.profile.endpoints[0] = scene.endpoint;
+        scene_listen(&scene);
+        client = client_open(&scene.profile, WAIT_MS, &scene.err);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(client);
+        CU_ASSERT_EQUAL(pthread_create(&thread, NULL, answer_many, &answering), 0);
+        CU_ASSERT_EQUAL(client_call_many(client, &many, &unsure, &err), 0);
+        __atomic_store_n(&answering.done, true, __ATOMIC_SEQ_CST);
+        pthread_join(thread, NULL);
+        CU_ASSERT_TRUE(answering.was_restarted);
+        CU_ASSERT_EQUAL(unsure, 0);
+        CU_ASSERT_EQUAL(heard.n_refused, 1);
+        CU_ASSERT_EQUAL(heard.sum, MANY * (MANY + 1) / 2 - 5);
+        for (size_t k = 0; k < MANY; k++)
+                CU_ASSERT_EQUAL(heard.times[k], 1);
+        client_free(client);
+        scene_done(&scene);
+}
+
+static void many_requests_that_nobody_answers_are_counted(void)
+{
+        struct scene scene = scene_new("deaf");
+        struct heard heard = { .request = { .kind = MSG_status } };
+        const struct client_many many = { MANY, ask_one, hear_one, &heard };
+        struct client *client;
+        size_t unsure = 0;
+
+        scene.profile.endpoints[0] = scene.endpoint;
+        scene_listen(&scene);
+        client = client_open(&scene.profile, WAIT_MS, &scene.err);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(client);
+        client_set_patience(client, 200);
+        router_free(scene.router);
+        scene.router = NULL;
+        CU_ASSERT_EQUAL(client_call_many(client, &many, &unsure, &scene.err), -1);
+        CU_ASSERT_EQUAL(scene.err.code, ERR_UNREACHABLE);
+        CU_ASSERT_TRUE(unsure <= CLIENT_WINDOW);
+        CU_ASSERT_EQUAL(heard.sum, 0);
+        client_free(client);
+        scene_done(&scene);
+}
+
 static void answer_that_does_not_come_ends_with_the_time_given(void)
 {
         struct scene scene = scene_new("silent");
@@ -387,4 +509,6 @@ UNIT_MAIN("dealer", TEST(unknown_key_is_refused_and_may_be_tried_again),
           TEST(a_message_that_came_before_a_send_is_still_pending_after_it),
           TEST(request_is_sent_again_after_a_restart), TEST(broken_handshakes_after_a_good_one_are_outlived),
           TEST(refusal_becomes_an_error_with_its_code),
+          TEST(many_requests_are_each_answered_once_whatever_comes_between),
+          TEST(many_requests_that_nobody_answers_are_counted),
           TEST(answer_that_does_not_come_ends_with_the_time_given))
