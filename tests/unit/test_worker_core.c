@@ -125,6 +125,10 @@ static void a_window_that_runs_dry_asks_once_for_more(void)
         next = started(&s, 0);
         scene_answer(&s, "TaskResponse", "recorded", msg->id);
         end_task(&s, next, &ok);
+        next = started(&s, 0);
+        CU_ASSERT_PTR_NULL(said(&s, MSG_finished)); /* it has none, so there is no hurry */
+        scene_grant(&s, 1, NULL, 61, 62, "");
+        end_task(&s, next, &ok);
         CU_ASSERT_PTR_NOT_NULL(said(&s, MSG_finished));
         scene_end(&s);
 }

@@ -129,19 +129,27 @@ static bool has_company(const struct wcore *core, const struct wjob *job)
         return core->n_unstarted >= BULK_TASKS && (core->queue->job == job || core->queue->prev->job == job);
 }
 
+/* Less than half of what we may hold is left, and the coordinator was not asked for more since it last gave some. */
+static bool must_ask(struct wcore *core, uint64_t in_hand)
+{
+        if (in_hand * 2 >= core->window || core->closed || core->asked_at_lease == core->n_leases_ever)
+                return false;
+        core->asked_at_lease = core->n_leases_ever;
+        return true;
+}
+
 /* How long an end may wait for company, because a message and a commit for each short task would cost more than the task:
- * not at all when nothing else is in hand, when the window runs dry and no answer that fills it is on its way, or when
- * tasks are so long that no other end is to be expected meanwhile. */
-static int64_t batch_patience(const struct wcore *core, const struct wjob *job)
+ * not at all when nothing else is in hand, when the window runs dry, or when tasks are so long that no other end is to be
+ * expected meanwhile. */
+static int64_t batch_patience(struct wcore *core, const struct wjob *job)
 {
         uint64_t in_hand = core->unstarted_cpus + (core->config.slots - core->free_slots);
         int64_t wait_us = core->n_unstarted ? GATHER_BUSY_US : GATHER_THIN_US;
-        bool dry = in_hand * 2 < core->window;
 
-        if (!in_hand || (dry && !core->closed) ||
-            core->average_run_us > wait_us * (int64_t)core->config.slots)
+        if (!in_hand || core->average_run_us > wait_us * (int64_t)core->config.slots ||
+            must_ask(core, in_hand))
                 return 0;
-        return !dry && has_company(core, job) ? GATHER_BULK_US : wait_us;
+        return has_company(core, job) ? GATHER_BULK_US : wait_us;
 }
 
 static void batch_set_due(struct wcore *core, int64_t now_us, const struct wjob *job)

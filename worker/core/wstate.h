@@ -153,6 +153,7 @@ struct wcore {
         size_t n_idle_jobs;
         struct wlease *leases; /* by nonce */
         uint64_t n_leases_ever;
+        uint64_t asked_at_lease; /* n_leases_ever when ends went out at once because the window ran dry */
         struct wlease *queue;
         uint64_t n_unstarted, unstarted_cpus;
         struct wtask *running;
