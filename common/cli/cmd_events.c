@@ -131,6 +131,7 @@ static int follow(struct cli *cli, const struct targets *targets, struct err *er
         struct msg request = { .kind = MSG_watch };
         uint64_t from = (uint64_t)opts_number(cli->opts, "from", 0);
 
+        notes.notes = NULL;
         notes.profile = NULL;
         notes.client = NULL;
         notes.notes = NULL;
