@@ -211,11 +211,39 @@ static int on_event(struct waiting *waiting, const struct msg_event *event, stru
         return 0;
 }
 
+/* The subscription that its submission has begun. 1: the job is over; 0: something broke it off, subscribe. */
+static int wait_watched(struct waiting *waiting, struct err *err)
+{
+        const uint64_t job = waiting->parts.list[0].job;
+
+        for (;;) {
+                int left = time_left(waiting);
+                CLEANUP_WITH(msg_free)
+                struct msg *msg =
+                        left == 0 ? NULL : client_next(waiting->follow->cli->client, left, NULL, err);
+
+                if (!msg && !interrupted() && time_left(waiting) == 0)
+                        return time_is_up(waiting, err);
+                if (!msg)
+                        return interrupted() ? -1 : 0;
+                if (msg->kind != MSG_event)
+                        return 0;
+                if (!msg->u.event.done)
+                        continue;
+                set_over(waiting, &(struct range){ job, job }, 1,
+                         msg->u.event.status == TASK_STATUS_SUCCEEDED);
+                return 1;
+        }
+}
+
 /* Until each of the parts first … end is over. */
 static int wait_some(struct waiting *waiting, struct err *err)
 {
         size_t open = 0;
+        int over = waiting->follow->watched ? wait_watched(waiting, err) : 0;
 
+        if (over != 0)
+                return MIN(over, 0);
         if (subscribe(waiting, err) < 0)
                 return -1;
         while (waiting->n_over < waiting->end) {

@@ -11,6 +11,7 @@ struct follow {
         bool progress; /* counts on stderr */
         bool exit_code; /* ret_code is the largest exit code of the tasks */
         int64_t timeout_ms; /* -1: for ever; 0: look once, RETRY_LATER if one has not ended */
+        bool watched; /* the one target's submission was the last request of cli's client, and has begun it */
 };
 
 /* Wait until all targets are final. *ret_code: 0 if every task succeeded, else 1, or the largest exit code.

@@ -89,6 +89,7 @@ static int wait_for(const struct submit *submit, const struct submitted *submitt
                 .progress = opts_flag(submit->opts, "progress"),
                 .exit_code = opts_flag(submit->opts, "exit-code"),
                 .timeout_ms = opts_number(submit->opts, "timeout", -1),
+                .watched = submitted->watched,
         };
         struct target target = { .job = submitted->job };
         struct targets targets = { .list = &target, .n = 1 };
@@ -129,6 +130,8 @@ static int submit_and_wait(struct submit *submit)
         if (opts_flag(submit->opts, "dry-run"))
                 return submit_show(submit, &err) < 0 ? cli_fail(submit->cli, &err)
                                                      : cli_flush(submit->cli, 0);
+        submit->watch = opts_flag(submit->opts, "wait") && !opts_flag(submit->opts, "watch") &&
+                        !opts_flag(submit->opts, "progress") && opts_number(submit->opts, "timeout", -1) != 0;
         interrupt_catch();
         if (submit_send(submit, NULL, &submitted, &unsure, &err) < 0) {
                 if (unsure)

@@ -34,6 +34,7 @@ struct submit {
         bool is_script; /* the first word is a script */
         struct rec_job_spec spec; /* points into what follows */
         char *key;
+        bool watch; /* somebody waits for its end, and for nothing else */
         struct texts args, env, tags, outs, retry_on, res, require, avoid, secrets;
         int stdin_fd; /* a copy of our stdin; 0: none */
         struct entry_list entries; /* n 0: none */
@@ -60,8 +61,7 @@ struct submit {
 int submit_build(struct submit *submit, struct err *err) MUST_CHECK;
 void submit_done(struct submit *submit);
 
-/* Parts of submit_build. */
-/* The job depends on that one, too. */
+/* Parts of submit_build. The job depends on that one, too: */
 int submit_add_after(struct submit *submit, enum after_when when, uint64_t job, struct err *err) MUST_CHECK;
 int submit_stdin_from(struct submit *submit, struct err *err) MUST_CHECK; /* part of submit_options */
 int submit_options(struct submit *submit, struct err *err) MUST_CHECK; /* submit_options.c */
@@ -125,12 +125,12 @@ int submit_script_options(const char *path, struct opts *opts, struct buf *text,
 /* submit_send.c: the answer. On an error after something was sent, *ret_unsure says that the job may exist. */
 struct submitted {
         uint64_t job, tasks;
-        bool existing;
+        bool existing, watched; /* watched: this connection will be told of its end, as asked */
         bool has_suitable;
         uint64_t suitable_workers;
         char lack[641]; /* with none: what those that are there lack */
 };
-/* set: the jobs that it belongs to, which live together later; NULL: none. */
+/* set: the jobs that it belongs to, which live together later; NULL: none, and submit->watch counts. */
 int submit_send(struct submit *submit, const char *set, struct submitted *ret_submitted, bool *ret_unsure,
                 struct err *err) MUST_CHECK;
 /* For several jobs in one message: may this one ride whole, and its record and chunks. ret_job->chunks is the caller's. */

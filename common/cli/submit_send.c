@@ -214,6 +214,7 @@ static struct msg *say_submit(struct chunks *chunks, const char *set, bool *ret_
         request.u.submit.n_jobs = 1;
         request.u.submit.set = set;
         request.u.submit.n_set = set ? strlen(set) : 0;
+        request.u.submit.watch = request.u.submit.has_watch = submit->watch && !set;
         request.body = body.bytes;
         request.body_bytes = body.n;
         if (rc == 0 && cli_connect(submit->cli, err) == 0) {
@@ -263,6 +264,7 @@ int submit_take_answer(const struct msg *answer, size_t n, struct submitted *ret
                         .job = jobs[i].job,
                         .tasks = jobs[i].tasks,
                         .existing = jobs[i].existing,
+                        .watched = !loaded && answer->u.submitted.watched,
                         .has_suitable = !loaded && answer->u.submitted.has_suitable_workers,
                         .suitable_workers = loaded ? 0 : answer->u.submitted.suitable_workers,
                 };

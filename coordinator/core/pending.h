@@ -23,6 +23,7 @@ struct pending {
         struct rec_submitted_job *told; /* of a claim: the answer, one a job of the message; owned */
         struct job_id claims; /* the first of the jobs that a claim made */
         uint64_t n_claims;
+        bool watched; /* the answer says that the job's end will be told */
         size_t key_at; /* where the last was found: they are looked for in the order in which they were asked */
         struct store_find_job *jobs;
         size_t n_jobs, cap_jobs;

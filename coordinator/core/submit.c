@@ -25,6 +25,7 @@
 #include "core/shape.h"
 #include "core/spec.h"
 #include "core/sweep.h"
+#include "core/watch.h"
 #include "core/when.h"
 
 /* A description travels whole in a run message beside its tasks. */
@@ -351,6 +352,7 @@ static void reply_all(struct core *core, const struct pending *pending, struct r
         }
         msg.u.submitted.jobs = (struct rec_submitted_job *)(uintptr_t)jobs;
         msg.u.submitted.n_jobs = n;
+        msg.u.submitted.watched = msg.u.submitted.has_watched = pending->watched;
         say_suitable(core, shape_scarce(core, last), &msg.u.submitted, &lack);
         effects_send(core->out, pending->asker.session, &msg, on_commit);
 }
@@ -426,6 +428,7 @@ static void on_claim(struct core *core, struct pending *pending)
         if (taken) {
                 unmake(core, pending);
                 pending->n_claims = 0;
+                pending->watched = false;
                 pending->go_on = decide;
                 decide(core, pending);
                 return;
@@ -446,6 +449,9 @@ static void claim(struct core *core, struct pending *pending, struct rec_submitt
                 if (!pending->told[i].existing)
                         pending_claim_key(core, pending, pending->asker.who, pending->key_hash[i]);
         make_all(core, pending, pending->told);
+        /* Now, while the session is certainly there; where the claim fails the watch goes with the job. */
+        if (pending->msg->u.submit.watch && pending->msg->u.submit.n_jobs == 1)
+                pending->watched = watch_from_birth(core, &pending->asker, job_find(core, pending->claims.n));
 }
 
 /* ------------------------------------------------------------------ the decision */

@@ -260,6 +260,22 @@ struct job *watch_job(struct core *core, const struct asker *asker, uint64_t id,
         return job;
 }
 
+static bool has_enough(const struct client *client)
+{
+        return client && client->n - client->n_members >= WATCHES_PER_SESSION;
+}
+
+bool watch_from_birth(struct core *core, const struct asker *asker, struct job *job)
+{
+        const struct msg_watch whole = { 0 };
+
+        if (!access_allows(&core->access, asker->who, PERMISSION_JOB_READ, job->owner_id, NULL) ||
+            has_enough(client_find(core, asker->session)))
+                return false;
+        watch_new(core, asker, job, &whole)->begun = true;
+        return true;
+}
+
 void watch_on_watch(struct core *core, const struct asker *asker, struct msg **take_msg)
 {
         const struct msg_watch *ask = &(*take_msg)->u.watch;
@@ -294,7 +310,7 @@ void watch_on_watch(struct core *core, const struct asker *asker, struct msg **t
                 reply_changed(core, asker, old ? 1 : 0, NULL);
                 return;
         }
-        if (client && client->n - client->n_members >= WATCHES_PER_SESSION) {
+        if (has_enough(client)) {
                 reply_retry_later(core, asker, "too many subscriptions of one connection", 1000);
                 return;
         }

@@ -7,6 +7,8 @@
 #define WATCHES_PER_SESSION 1024 /* more are refused: RETRY_LATER */
 
 void watch_on_watch(struct core *core, const struct asker *asker, struct msg **take_msg);
+/* A subscription that begins with its job and the answer to its submission. False: there is none. */
+bool watch_from_birth(struct core *core, const struct asker *asker, struct job *job);
 void watch_ended(struct core *core, struct job *job,
                  const struct spans *which); /* these are final, not committed */
 void watch_committed(struct core *core, struct job *job,

@@ -38,7 +38,9 @@ static void fill_key(char key[KEY_BYTES], uint64_t n)
         snprintf(key, KEY_BYTES, "drive-%" PRId64 "-%d-%" PRIu64, clock_wall_us(), (int)getpid(), n);
 }
 
-static uint64_t submit(struct client *client, uint64_t first, size_t n_jobs, struct rec_array_part *array)
+/* ret_watched: where it shall be a job whose end is told; whether it will be. NULL: it need not. */
+static uint64_t submit(struct client *client, uint64_t first, size_t n_jobs, struct rec_array_part *array,
+                       bool *ret_watched)
 {
         struct rec_job_spec noop = {
                 .type = TASK_TYPE_NOOP, .has_type = true, .array = array, .n_array = array ? 1 : 0
@@ -56,6 +58,7 @@ static uint64_t submit(struct client *client, uint64_t first, size_t n_jobs, str
         }
         request.u.submit.jobs = jobs;
         request.u.submit.n_jobs = n_jobs;
+        request.u.submit.watch = request.u.submit.has_watch = ret_watched != NULL;
         answer = client_call(client, &request, WAIT_MS, &err);
         if (!answer)
                 die(&err);
@@ -64,19 +67,22 @@ static uint64_t submit(struct client *client, uint64_t first, size_t n_jobs, str
                 exit(70);
         }
         job = answer->u.submitted.jobs[0].job;
+        if (ret_watched)
+                *ret_watched = answer->u.submitted.watched;
         msg_free(answer);
         free(keys);
         free(jobs);
         return job;
 }
 
-static void await_end(struct client *client, uint64_t job)
+static void await_end(struct client *client, uint64_t job, bool watched)
 {
         struct msg request = { .kind = MSG_watch, .u.watch = { .job = job, .has_job = true } };
         struct err err = { 0 };
-        struct msg *event = client_call(client, &request, WAIT_MS, &err);
         bool resumed = false;
         bool done = false;
+        struct msg *event = watched ? client_next(client, WAIT_MS, &resumed, &err)
+                                    : client_call(client, &request, WAIT_MS, &err);
 
         for (;;) {
                 if (!event)
@@ -101,8 +107,10 @@ static void one_by_one(struct client *client, int64_t *took_us, size_t n)
 {
         for (size_t i = 0; i < n; i++) {
                 int64_t start_us = clock_mono_us();
+                bool watched;
+                uint64_t job = submit(client, i, 1, NULL, &watched);
 
-                await_end(client, submit(client, i, 1, NULL));
+                await_end(client, job, watched);
                 took_us[i] = clock_mono_us() - start_us;
         }
 }
@@ -127,7 +135,7 @@ static void measure_single(struct client *client, size_t n, size_t per_message)
         int64_t start_us = clock_mono_us();
 
         for (size_t done = 0; done < n; done += per_message)
-                submit(client, done, n - done < per_message ? n - done : per_message, NULL);
+                submit(client, done, n - done < per_message ? n - done : per_message, NULL, NULL);
         printf("%" PRId64 "\n", clock_mono_us() - start_us);
 }
 
@@ -142,7 +150,7 @@ static void be_client(const struct profile *profile, int64_t *took_us, size_t n)
         if (took_us)
                 one_by_one(client, took_us, n);
         for (size_t i = 0; i < n && !took_us; i++)
-                submit(client, i, 1, NULL);
+                submit(client, i, 1, NULL, NULL);
         client_free(client);
 }
 
@@ -187,7 +195,7 @@ static void measure_array(struct client *client, size_t n)
 {
         struct rec_array_part part = { .lo = 1, .has_lo = true, .hi = n, .has_hi = true };
         int64_t start_us = clock_mono_us();
-        uint64_t job = submit(client, 0, 1, &part);
+        uint64_t job = submit(client, 0, 1, &part, NULL);
 
         printf("%" PRId64 " %" PRIu64 "\n", clock_mono_us() - start_us, job);
 }

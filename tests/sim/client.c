@@ -316,6 +316,7 @@ static void submit(struct sim *sim, struct sim_client *client, struct sim_submis
         rec.n_chunks = inline_chunks ? one->n_chunks : 0;
         msg.u.submit.jobs = &rec;
         msg.u.submit.n_jobs = 1;
+        msg.u.submit.watch = msg.u.submit.has_watch = client->next_id % 2 == 0;
         msg.body = body.n > 0 ? body.bytes : NULL;
         msg.body_bytes = body.n;
         request(sim, client, &msg, one);
@@ -796,6 +797,10 @@ static void on_submitted(struct sim *sim, struct sim_client *client, const struc
                 sim_fail(sim, "job %llu was acknowledged and is not stored", (unsigned long long)job->job);
         one->job = job->job;
         one->tasks = job->tasks;
+        if (msg->u.submitted.watched) {
+                one->watched = true;
+                one->watch_id = msg->re;
+        }
 }
 
 static void check_over(struct sim *sim, struct sim_submission *one)

@@ -422,7 +422,90 @@ static void a_set_that_stands_still_or_is_miscounted_is_dropped_whole(void)
         scene_free(s);
 }
 
-UNIT_MAIN("core_submit", TEST(an_id_is_told_only_when_the_job_is_durable),
+/* ------------------------------------------------------------------ and the wait for its end */
+
+static void submit_watched(struct scene *s, uint32_t who, const char *key, uint64_t tasks)
+{
+        struct rec_array_part part = { .lo = 1, .hi = tasks, .has_lo = true, .has_hi = true };
+        struct rec_job_spec spec = scene_spec();
+        struct rec_new_job job = { .key = key, .n_key = strlen(key), .spec = &spec };
+        struct msg msg = { .kind = MSG_submit };
+
+        spec.array = &part;
+        spec.n_array = 1;
+        msg.u.submit.jobs = &job;
+        msg.u.submit.n_jobs = 1;
+        msg.u.submit.watch = msg.u.submit.has_watch = true;
+        scene_ask(s, who, &msg);
+}
+
+static void a_submission_may_wait_for_the_end_of_its_job(void)
+{
+        struct scene *s = scene_new();
+        uint64_t submission;
+
+        submit_watched(s, ALICE, "key", 1);
+        submission = s->next_id;
+        CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        CU_ASSERT_TRUE(s->last[ALICE]->u.submitted.watched);
+        scene_ready(s, 0, 1, 1);
+        CU_ASSERT_EQUAL(s->n_said[ALICE], 1); /* not before its end */
+        scene_say_end(s, &s->grants[0], END_STATUS_SUCCEEDED, 0);
+        CU_ASSERT_EQUAL(s->n_said[ALICE], 1); /* nor before that is durable */
+        scene_commit(s);
+        CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_event);
+        CU_ASSERT_EQUAL(s->last[ALICE]->re, submission);
+        CU_ASSERT_TRUE(s->last[ALICE]->u.event.done);
+        CU_ASSERT_EQUAL(s->last[ALICE]->u.event.status, TASK_STATUS_SUCCEEDED);
+        CU_ASSERT_EQUAL(s->n_said[ALICE], 2);
+        scene_free(s);
+}
+
+static void a_key_that_is_taken_is_not_waited_for(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        uint64_t job = scene_submit_key(s, ALICE, "key", &spec);
+
+        submit_watched(s, ALICE, "twice", 1);
+        CU_ASSERT_TRUE(s->last[ALICE]->u.submitted.watched);
+        submit_watched(s, ALICE, "twice", 1); /* a resend: it is in memory */
+        CU_ASSERT_TRUE(s->last[ALICE]->u.submitted.jobs[0].existing);
+        CU_ASSERT_FALSE(s->last[ALICE]->u.submitted.watched);
+        scene_ready(s, 0, 2, 2);
+        CU_ASSERT_EQUAL(s->grants[0].job, job);
+        scene_end(s, &s->grants[0], END_STATUS_SUCCEEDED, 0);
+        scene_end(s, &s->grants[1], END_STATUS_SUCCEEDED, 0);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 0);
+        submit_watched(s, ALICE, "twice",
+                       1); /* the store finds it: the claim fails, and what it had made with it */
+        CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        CU_ASSERT_TRUE(s->last[ALICE]->u.submitted.jobs[0].existing);
+        CU_ASSERT_FALSE(s->last[ALICE]->u.submitted.watched);
+        CU_ASSERT_EQUAL(core_numbers(s->core).jobs_unfinished, 0);
+        scene_free(s);
+}
+
+static void several_jobs_are_not_waited_for(void)
+{
+        struct scene *s = scene_new();
+        struct rec_job_spec spec = scene_spec();
+        struct rec_new_job jobs[] = { { .key = "a", .n_key = 1, .spec = &spec },
+                                      { .key = "b", .n_key = 1, .spec = &spec } };
+        struct msg msg = { .kind = MSG_submit };
+
+        msg.u.submit.jobs = jobs;
+        msg.u.submit.n_jobs = 2;
+        msg.u.submit.watch = msg.u.submit.has_watch = true;
+        scene_ask(s, ALICE, &msg);
+        CU_ASSERT_EQUAL(scene_answer_kind(s, ALICE), MSG_submitted);
+        CU_ASSERT_FALSE(s->last[ALICE]->u.submitted.watched);
+        scene_free(s);
+}
+
+UNIT_MAIN("core_submit", TEST(a_submission_may_wait_for_the_end_of_its_job),
+          TEST(a_key_that_is_taken_is_not_waited_for), TEST(several_jobs_are_not_waited_for),
+          TEST(an_id_is_told_only_when_the_job_is_durable),
           TEST(the_same_key_gives_the_same_job_also_when_that_is_over),
           TEST(the_same_key_with_another_description_is_a_conflict),
           TEST(a_message_with_one_key_that_is_taken_is_decided_anew),
