@@ -83,7 +83,7 @@ static struct msg *next_event(struct waiting *waiting, bool *ret_again, struct e
 static void begin_again(struct waiting *waiting)
 {
         waiting->begun = false;
-        waiting->past = waiting->live = (struct rec_job_counts){ 0 };
+        waiting->live = (struct rec_job_counts){ 0 };
 }
 
 static int subscribe(struct waiting *waiting, struct err *err)
@@ -244,6 +244,7 @@ static int wait_some(struct waiting *waiting, struct err *err)
 
         if (over != 0)
                 return MIN(over, 0);
+        waiting->past = (struct rec_job_counts){ 0 };
         if (subscribe(waiting, err) < 0)
                 return -1;
         while (waiting->n_over < waiting->end) {
@@ -257,7 +258,7 @@ static int wait_some(struct waiting *waiting, struct err *err)
                 }
                 if (!msg)
                         return -1;
-                if (again)
+                if (again) /* `past` stays: jobs that were over still are, and may be the only ones that count */
                         begin_again(waiting);
                 if (on_event(waiting, &msg->u.event, err) < 0)
                         return -1;
