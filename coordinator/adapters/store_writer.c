@@ -189,6 +189,9 @@ static size_t list_parts(struct store_writer *writer, struct db_args *fence,
                 if (writer->rows[i].n_rows > 0)
                         parts[n++] = (struct db_part){ DEFS[i].statement, &writer->rows[i],
                                                        DEFS[i].each ? DEFS[i].each : DB_MATCH_ANY };
+        for (size_t i = 0; i < n; i++)
+                if (parts[i].args == &writer->rows[ROWS_TASK_END])
+                        parts[i] = (struct db_part){ "task_end_one", parts[i].args, 1 };
         return n;
 }
 

@@ -130,6 +130,13 @@ ON DUPLICATE KEY UPDATE
   rss_kib = IF(status < 5, VALUES(rss_kib), rss_kib),
   status = IF(status < 5, VALUES(status), status)
 
+-- The same for one task, where each is a statement anyhow.
+-- name: task_end_one
+UPDATE Tasks SET status = :status, reason = :reason, exit_code = :exit_code, exit_signal = :exit_signal,
+  attempt = :attempt, tries = :tries, crashes = :crashes, worker = :worker, nonce = :nonce, started_us = :started_us,
+  ended_us = :ended_us, cpu_us = :cpu_us, rss_kib = :rss_kib
+WHERE job_id = :job AND task_index = :index AND status < 5
+
 -- The same for tasks that ended alike.
 -- name: tasks_end
 UPDATE Tasks SET status = :status, reason = :reason, exit_code = :exit_code, exit_signal = :exit_signal,
