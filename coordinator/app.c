@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -23,8 +24,6 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "coordinator/app_internal.h"
-
-#include <zmq.h>
 
 #define TURN_MESSAGES 256
 #define RETRY_SEND_MS 10 /* while a slow peer has messages waiting: ROUTER does not say when there is room */
@@ -341,6 +340,10 @@ static void take_time(struct app *app)
 
 /* --- the loop --- */
 
+struct input { /* what there is to be taken */
+        bool signals, messages, ends, answers;
+};
+
 static int sleep_ms(struct app *app, bool something_waits)
 {
         int64_t now_us = clock_mono_us();
@@ -356,21 +359,33 @@ static int sleep_ms(struct app *app, bool something_waits)
         return until_us <= now_us ? 0 : (int)((until_us - now_us + US_PER_MS - 1) / US_PER_MS);
 }
 
-static void wait_for_input(struct app *app)
+/* Only what has something is looked at afterwards: a look is a call of the system or two, and a lone task is four turns. */
+static struct input wait_for_input(struct app *app)
 {
-        bool reads = app->open.bytes < OPEN_BYTES_MAX;
-        zmq_pollitem_t items[] = {
-                { .fd = app->signal_fd, .events = ZMQ_POLLIN },
-                { .fd = store_fd(app->store), .events = ZMQ_POLLIN },
-                { .fd = reader_fd(app->reader), .events = ZMQ_POLLIN },
-                { .fd = zap_fd(router_zap(app->router)), .events = ZMQ_POLLIN },
-                { .socket = router_monitor(app->router), .fd = -1, .events = ZMQ_POLLIN },
-                { .socket = router_handle(app->router), .fd = -1, .events = ZMQ_POLLIN },
+        enum { SIGNAL, STORE, READER, ZAP, MONITOR, ROUTER };
+        struct pollfd fds[] = {
+                [SIGNAL] = { .fd = app->signal_fd, .events = POLLIN },
+                [STORE] = { .fd = store_fd(app->store), .events = POLLIN },
+                [READER] = { .fd = reader_fd(app->reader), .events = POLLIN },
+                [ZAP] = { .fd = zap_fd(router_zap(app->router)), .events = POLLIN },
+                [MONITOR] = { .fd = router_monitor_fd(app->router), .events = POLLIN },
+                [ROUTER] = { .fd = router_fd(app->router), .events = POLLIN },
         };
-        int n = zmq_poll(items, (int)ARRAY_LEN(items) - !reads, sleep_ms(app, router_flush(app->router)));
+        bool reads = app->open.bytes < OPEN_BYTES_MAX;
+        bool waits = router_flush(app->router); /* it sends: before the look at what has come */
+        bool come = reads && router_has_message(app->router);
 
-        if (n > 0 && items[3].revents)
+        if (poll(fds, ARRAY_LEN(fds) - !reads, come ? 0 : sleep_ms(app, waits)) < 0)
+                return (struct input){ .messages = come };
+        if (fds[ZAP].revents)
                 app->care_next_us = 0; /* a key was refused: tell it now */
+        return (struct input){
+                .signals = fds[SIGNAL].revents,
+                .answers = fds[READER].revents,
+                .ends = fds[MONITOR].revents,
+                .messages =
+                        come || fds[ROUTER].revents || fds[MONITOR].revents, /* what was said before an end */
+        };
 }
 
 static bool drained(const struct app *app)
@@ -383,12 +398,17 @@ static bool drained(const struct app *app)
 static void serve(struct app *app)
 {
         while (!app->stopping && !drained(app)) {
-                wait_for_input(app);
-                take_signals(app);
+                struct input input = wait_for_input(app);
+
+                if (input.signals)
+                        take_signals(app);
                 take_commit(app);
-                take_messages(app);
-                take_lost_sessions(app);
-                take_answers(app);
+                if (input.messages)
+                        take_messages(app);
+                if (input.ends || router_has_lost(app->router))
+                        take_lost_sessions(app);
+                if (input.answers)
+                        take_answers(app);
                 take_time(app);
                 app_care(app);
                 commit(app);
@@ -399,9 +419,9 @@ static void serve(struct app *app)
 
 bool app_pause(struct app *app, int ms)
 {
-        zmq_pollitem_t item = { .fd = app->signal_fd, .events = ZMQ_POLLIN };
+        struct pollfd item = { .fd = app->signal_fd, .events = POLLIN };
 
-        return zmq_poll(&item, 1, ms) > 0;
+        return poll(&item, 1, ms) > 0;
 }
 
 static void app_done(struct app *app)

@@ -90,6 +90,15 @@ static int guard(void *handle, struct err *err)
         return 0;
 }
 
+static int descriptor_of(void *handle, int *ret_fd, struct err *err)
+{
+        size_t bytes = sizeof(*ret_fd);
+
+        return zmq_getsockopt(handle, ZMQ_FD, ret_fd, &bytes) == 0
+                       ? 0
+                       : zmq_failed(err, "ask for a socket's descriptor");
+}
+
 static int open_monitor(struct router *router, struct err *err)
 {
         char where[64];
@@ -105,7 +114,7 @@ static int open_monitor(struct router *router, struct err *err)
         router->monitor = monitor;
         if (!monitor || zsock_connect(monitor, "%s", where) != 0)
                 return zmq_failed(err, "watch connections");
-        return 0;
+        return descriptor_of(router_monitor(router), &router->monitor_fd, err);
 }
 
 struct router *router_new(const struct key_pair *keys, struct err *err)
@@ -126,7 +135,7 @@ struct router *router_new(const struct key_pair *keys, struct err *err)
         set_options(router->socket, keys);
         if (guard(router->handle, err) < 0)
                 return NULL;
-        if (open_monitor(router, err) < 0)
+        if (open_monitor(router, err) < 0 || descriptor_of(router->handle, &router->fd, err) < 0)
                 return NULL;
         return STEAL(router);
 }
@@ -179,6 +188,24 @@ int router_bind(struct router *router, const char *endpoint, struct err *err)
                 return 0;
         return err_set(err, errno == EADDRINUSE ? ERR_RETRY_LATER : ERR_CONFIG, "listen on %s: %s", endpoint,
                        zmq_strerror(errno));
+}
+
+int router_fd(const struct router *router)
+{
+        return router->fd;
+}
+
+int router_monitor_fd(const struct router *router)
+{
+        return router->monitor_fd;
+}
+
+bool router_has_message(struct router *router)
+{
+        int events = 0;
+        size_t bytes = sizeof(events);
+
+        return zmq_getsockopt(router->handle, ZMQ_EVENTS, &events, &bytes) == 0 && (events & ZMQ_POLLIN);
 }
 
 struct zap *router_zap(struct router *router)
@@ -258,6 +285,11 @@ static void read_monitor(struct router *router)
                 if (frame.event == ZMQ_EVENT_DISCONNECTED)
                         on_disconnected(router, (int)frame.value);
         }
+}
+
+bool router_has_lost(const struct router *router)
+{
+        return router->closed || router->lost_at < router->n_lost;
 }
 
 bool router_lost(struct router *router, struct session_id *ret_session)

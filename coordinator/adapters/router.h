@@ -56,6 +56,7 @@ struct router_message {
 enum router_result router_recv(struct router *router, struct router_message *ret_message);
 /* A session that has ended (connection closed, or given up as too slow), one a call; false: none now. */
 bool router_lost(struct router *router, struct session_id *ret_session);
+bool router_has_lost(const struct router *router); /* router_lost may have one without new word of an end */
 
 /* Takes the header's bytes (it is empty afterwards); copies the body. A session that is gone: dropped. */
 void router_send(struct router *router, struct session_id to, struct buf *take_header,
@@ -63,7 +64,13 @@ void router_send(struct router *router, struct session_id to, struct buf *take_h
 /* Tries again what waits for slow peers. True: something still waits, call again within some 10 ms. */
 bool router_flush(struct router *router);
 
-/* For the loop: zmq_poll's socket handles. Both must be drained (router_recv, router_lost) after each wake-up. */
+/* For the loop: descriptors that become readable when a message or the end of a connection comes. Both must be drained then
+ * (router_recv, router_lost). What came while something was sent may have been told already: before sleeping, ask. */
+int router_fd(const struct router *router);
+int router_monitor_fd(const struct router *router);
+bool router_has_message(struct router *router);
+
+/* libzmq's handles, for tests. */
 void *router_handle(struct router *router);
 void *router_monitor(struct router *router);
 

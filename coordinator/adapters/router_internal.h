@@ -35,6 +35,7 @@ struct router {
         zsock_t *socket;
         void *handle; /* the same, as libzmq sees it */
         void *monitor; /* libzmq's, paired with the socket's events */
+        int fd, monitor_fd; /* ZMQ_FD of both */
         struct session *by_routing, *by_id, *by_fd;
         struct session *waiting;
         struct session *closed;
