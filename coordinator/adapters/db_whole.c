@@ -5,6 +5,7 @@
  * its COMMIT. */
 #include "adapters/db_whole.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -217,11 +218,23 @@ int db_whole_fd(const struct db *db)
         return db->waits_for ? (int)mysql_get_socket(db->mysql) : -1;
 }
 
+short db_whole_events(const struct db *db)
+{
+        return db->waits_for & MYSQL_WAIT_WRITE ? POLLIN | POLLOUT : POLLIN;
+}
+
 /* To go on without an answer does no harm: the connector finds none and waits again. */
 static void go_on(struct db *db, int events)
 {
         if (db->waits_for)
                 db->waits_for = mysql_stmt_execute_cont(&db->sent_failed, db->sent->handle, events);
+}
+
+bool db_whole_has_news(const struct db *db)
+{
+        struct pollfd fd = { .fd = db_whole_fd(db), .events = db_whole_events(db) };
+
+        return !db->waits_for || clock_mono_us() > db->sent_until_us || poll(&fd, 1, 0) > 0;
 }
 
 bool db_whole_over(struct db *db)

@@ -28,7 +28,9 @@ int db_whole(struct db *db, const struct db_part *parts, size_t n, struct err *e
 /* The same without waiting. False: it would have to be prepared first, nothing was done. True: it is on its way, and until
  * db_whole_over says so nothing else may be asked of this connection; the values need not stay. */
 bool db_whole_send(struct db *db, const struct db_part *parts, size_t n);
-int db_whole_fd(const struct db *db); /* readable: look again; -1: it is over already */
+int db_whole_fd(const struct db *db); /* has one of these: look again; -1: it is over already */
+short db_whole_events(const struct db *db); /* POLLIN, perhaps POLLOUT */
+bool db_whole_has_news(const struct db *db); /* db_whole_over may be true */
 /* An answer, an error or, after the writer's time-out, none. */
 bool db_whole_over(struct db *db);
 int db_whole_result(struct db *db, struct err *err) MUST_CHECK; /* as db_whole; once it is over */

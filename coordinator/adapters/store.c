@@ -263,11 +263,11 @@ static void drain(struct store *store)
 
 static struct store_batch *done_here(struct store *store)
 {
-        bool woken = store->watched < 0;
-        struct store_batch *batch = store_here_done(store);
+        struct store_batch *batch;
 
-        if (woken)
-                drain(store);
+        if (store->watched < 0)
+                drain(store); /* before the thread may get the batch, and have a note of its own */
+        batch = store_here_done(store);
         if (batch) {
                 store->busy = false;
                 note_since(store, 0);

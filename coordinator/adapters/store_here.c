@@ -75,7 +75,7 @@ static bool thread_rests(struct store *store)
 
 static void watch(struct store *store)
 {
-        struct epoll_event event = { .events = EPOLLIN };
+        struct epoll_event event = { .events = (uint32_t)db_whole_events(store->db) };
 
         store->watched = db_whole_fd(store->db);
         if (store->watched < 0)
@@ -88,8 +88,9 @@ static void unwatch(struct store *store)
 {
         struct epoll_event unused = { 0 };
 
-        if (store->watched >= 0) /* one that has died is out already, and closed */
-                epoll_ctl(store->fd, EPOLL_CTL_DEL, store->watched, &unused);
+        if (store->watched >= 0)
+                BUG_ON(epoll_ctl(store->fd, EPOLL_CTL_DEL, store->watched, &unused) < 0);
+        store->watched = -1;
 }
 
 bool store_here_begin(struct store *store, struct store_batch *batch)
@@ -113,9 +114,13 @@ struct store_batch *store_here_done(struct store *store)
 {
         struct store_batch *batch = store->here;
 
-        if (!db_whole_over(store->db))
+        if (!db_whole_has_news(store->db))
                 return NULL;
-        unwatch(store);
+        unwatch(store); /* before it can be closed: a descriptor that a child of ours holds would be watched for ever */
+        if (!db_whole_over(store->db)) {
+                watch(store);
+                return NULL;
+        }
         store->here = NULL;
         if (db_whole_result(store->db, &batch->err) < 0) {
                 store_give(store, batch, true);

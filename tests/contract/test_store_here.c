@@ -1,8 +1,10 @@
 /* Small batches on the coordinator's own thread (store_here.h): that they go that way, and that whatever can go wrong on it
  * ends as it does on the thread's. */
 #include <signal.h>
+#include <sys/epoll.h>
 
 #include "adapters/db_internal.h"
+#include "adapters/store_here.h"
 #include "adapters/store_internal.h"
 #include "tests/contract/proxy.h"
 #include "tests/contract/scene.h"
@@ -135,6 +137,40 @@ static void a_second_coordinator_fences_what_is_sent_here(void)
         CU_ASSERT_EQUAL(s.err.code, ERR_FENCED);
         EQUAL_SQL(&s, "SELECT COUNT(*) FROM Tasks WHERE status=5", FEW);
         store_free(second);
+        scene_done(&s);
+}
+
+/* As store_here_begin leaves it: nothing to watch any more, and a note of our own. */
+static void pretend_it_came_at_once(struct scene *s)
+{
+        struct epoll_event unused = { 0 };
+        struct pollfd fd = { .fd = s->store->watched, .events = POLLIN };
+
+        if (fd.fd < 0)
+                return; /* it did */
+        CU_ASSERT_EQUAL(poll(&fd, 1, 60000), 1);
+        CU_ASSERT_EQUAL(epoll_ctl(s->store->fd, EPOLL_CTL_DEL, s->store->watched, &unused), 0);
+        s->store->watched = -1;
+        store_wake(s->store);
+}
+
+static void an_answer_that_is_there_at_once_is_settled_too(void)
+{
+        struct scene s = scene_warm();
+
+        for (uint64_t i = 0; i < 40; i++) {
+                struct store_batch batch = { 0 };
+
+                if (i == 20)
+                        sql_do(s.sql, "UPDATE Coordinator SET epoch=epoch+1 WHERE part=0");
+                add_few(&batch, 1 + (i + 1) * FEW, i + 1);
+                give_here(&s, &batch);
+                pretend_it_came_at_once(&s);
+                CU_ASSERT_EQUAL(take_back(&s, &batch), i < 20);
+                CU_ASSERT_EQUAL(batch.failed ? batch.err.code : ERR_FENCED, ERR_FENCED);
+                store_batch_done(&batch);
+        }
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Tasks WHERE status=5", 21 * FEW);
         scene_done(&s);
 }
 
@@ -320,7 +356,8 @@ static void a_store_that_ends_beside_a_frozen_server_gives_the_batch_back(void)
 
 UNIT_MAIN("store_here", TEST(small_batches_of_a_known_shape_need_no_thread), TEST(others_go_to_the_thread),
           TEST(what_memory_and_database_see_differently_fails_here_too),
-          TEST(a_second_coordinator_fences_what_is_sent_here), TEST(a_lock_of_somebody_else_is_waited_for),
+          TEST(a_second_coordinator_fences_what_is_sent_here),
+          TEST(an_answer_that_is_there_at_once_is_settled_too), TEST(a_lock_of_somebody_else_is_waited_for),
           TEST(a_key_that_is_taken_is_looked_up_by_the_thread), TEST(a_commit_without_an_answer_is_looked_up),
           TEST(a_connection_that_died_before_is_made_anew),
           TEST(a_killed_server_comes_back_with_everything_acknowledged),
