@@ -82,6 +82,7 @@ percentiles() { # NAME WHAT: of "p50 p99" lines
 measure_latency() {
         for ((i = 0; i < RUNS; i++)); do $DRIVE latency $LATENCY || exit 70; done >"$T/v"
         percentiles latency "submit to end known, one no-op, idle, connected client"
+        micro build/tests/bench/bench_lone $LATENCY
         for ((i = 0; i < WHOLE; i++)); do timed_us jobsubmit --wait --type noop; done | sort -n >"$T/v"
         record whole_p50 "$(sed -n "$((WHOLE / 2))p" "$T/v")" us "a whole jobsubmit --wait process"
         record whole_p99 "$(sed -n "$((WHOLE * 99 / 100))p" "$T/v")" us "the same"

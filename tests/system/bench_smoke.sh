@@ -9,6 +9,8 @@ equal "the core's: exit code" "$status" 0
 matches "the core's: a line a figure" "$out" '^\{"name":"core_single_w3_j2","value":[0-9]+,"unit":"events/s"\}$'
 run env -u JOBMILL_PROFILE "$bench/drive_submit" latency 1
 equal "a driver without a profile: exit code" "$status" 64
+run "$bench/bench_lone" 0
+equal "no lone task: exit code" "$status" 64
 run "$bench/bench_store" ranges none
 equal "a batch of no size: exit code" "$status" 64
 run env BENCH="latency nonsense" bash "$ROOT/tests/bench/run.sh"
