@@ -1,5 +1,6 @@
 /* What becomes of tasks that fail or run too long: --retry-on, --backoff, --max-fails, --warn, and --mem that grows. Each text is checked while the command
  * line is parsed, so that a wrong one is named with its option, and read again here. */
+#include <ctype.h>
 #include <string.h>
 
 #include "base/duration.h"
@@ -32,7 +33,7 @@ static int64_t read_count(const char *text, int64_t max)
 /* The word as it is sent: a signal by name is the code that a shell would show. NULL: none. Caller frees. */
 static char *retry_word(const char *word)
 {
-        int signal = strncmp(word, "SIG", 3) == 0 ? signame_parse(word) : 0;
+        int signal = isdigit((unsigned char)*word) ? 0 : signame_parse(word);
 
         if (signal > 0)
                 return xasprintf("%d", 128 + signal);

@@ -21,6 +21,8 @@ submitted "another code" 4 --retries 3 --retry-on 75,signal -- sh -c 'exit 4'
 equal "is not" "$(attempts "$out")" "1/failed/exit-code "
 submitted "a signal, by the code of a shell" 137 --retries 1 --retry-on 137 -- sh -c 'kill -9 $$'
 equal "is tried again too" "$(attempts "$out")" "1/failed/signal 2/failed/signal "
+submitted "a signal, as kill names it" 139 --retries 1 --retry-on SEGV -- sh -c 'kill -SEGV $$'
+equal "the same" "$(attempts "$out")" "1/failed/signal 2/failed/signal "
 submitted "a signal, by name" 139 --retries 1 --retry-on SIGSEGV -- sh -c 'kill -SEGV $$'
 equal "the same" "$(attempts "$out")" "1/failed/signal 2/failed/signal "
 submitted "a program that is not there" 1 --retries 2 --retry-on launch -- /no/such/program
