@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/opt.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "exec/machine.h"
 #include "exec/cache.h"
@@ -20,7 +21,8 @@ static int parse_label(const struct opt *opt, const char *text, int64_t *ret_num
 
         (void)opt;
         (void)ret_number;
-        if (!n_key || (text[n_key] && (text[n_key] != '=' || !text[n_key + 1])) || strlen(text) > 255)
+        if (!n_key || (text[n_key] && (text[n_key] != '=' || !text[n_key + 1])) || strlen(text) > 255 ||
+            !utf8_valid(text, strlen(text)))
                 return err_set(err, ERR_USAGE, "'%.80s' is no label, nor label=value", text);
         return 0;
 }

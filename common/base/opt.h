@@ -40,6 +40,7 @@ struct opt {
 
 opt_parse_fn opt_text; /* any text, also empty */
 opt_parse_fn opt_word; /* text that is not empty */
+opt_parse_fn opt_name; /* a name: letters, digits, . _ -, at most 64 */
 opt_parse_fn opt_count; /* decimal integer >= 0, within min … max */
 opt_parse_fn opt_integer; /* decimal integer with a sign, within min … max */
 opt_parse_fn opt_duration; /* 30s 5m 2h 1d HH:MM:SS or seconds; the number is in milliseconds */

@@ -1,6 +1,9 @@
-/* Option values with units: durations and sizes. A wrong one is wrong use of the command, whatever duration.h calls
+/* Option values with units: durations and sizes; and names. A wrong one is wrong use of the command, whatever duration.h calls
  * it. */
+#include <string.h>
+
 #include "base/duration.h"
+#include "base/name.h"
 #include "base/opt.h"
 
 static int is_usage(struct err *err)
@@ -14,6 +17,15 @@ static int within(const struct opt *opt, const char *text, int64_t n, struct err
 {
         if ((opt->min || opt->max) && (n < opt->min || n > opt->max))
                 return err_set(err, ERR_USAGE, "'%.80s' is outside the allowed range", text);
+        return 0;
+}
+
+int opt_name(const struct opt *opt, const char *text, int64_t *ret_number, struct err *err)
+{
+        (void)opt;
+        *ret_number = 0;
+        if (strlen(text) > 64 || !name_is_valid(text, strlen(text)))
+                return err_set(err, ERR_USAGE, "'%.80s' is no name; names are letters, digits, . _ -", text);
         return 0;
 }
 

@@ -18,13 +18,13 @@
 #define WHOSE                                                                                                \
         { .name = "user",                                                                                    \
           .letter = 'u',                                                                                     \
-          .parse = opt_word,                                                                                 \
+          .parse = opt_name,                                                                                 \
           .arg = "USER",                                                                                     \
           .group = "Which",                                                                                  \
           .help = "only jobs of this person, or all: of everybody whose jobs you may see; without SEL: all " \
                   "of them" },                                                                               \
         {                                                                                                    \
-                .name = "queue", .parse = opt_word, .arg = "QUEUE", .help = "only jobs of this queue"        \
+                .name = "queue", .parse = opt_name, .arg = "QUEUE", .help = "only jobs of this queue"        \
         }
 #define WHICH                                                                                                \
         WHOSE,                                                                                               \

@@ -26,7 +26,7 @@ static const struct opt options[] = {
           .help = "look so often (default: 1s)" },
         { .name = "user",
           .letter = 'u',
-          .parse = opt_word,
+          .parse = opt_name,
           .arg = "USER",
           .help = "jobs of this person, or all: of everybody whose jobs you may see" },
         { 0 },

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "proto/array_text.h"
 
@@ -116,6 +117,8 @@ int selector_parse(const char *text, struct selector *ret_selector, struct err *
 {
         struct selector selector = { 0 };
 
+        if (!utf8_valid(text, strlen(text)))
+                return err_set(err, ERR_BAD_DATA, "a selector is not valid UTF-8");
         if (parse_any(text, &selector, err) < 0) {
                 selector_done(&selector);
                 return -1;

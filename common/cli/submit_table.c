@@ -1,11 +1,10 @@
 /* The options of jobsubmit. Names and meanings are INTERFACE's; what is checked without looking at anything else is
  * checked here. */
-#include <string.h>
-
 #include "cli/submit.h"
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "proto/array_text.h"
 
 static int parse_on_dep_fail(const struct opt *opt UNUSED, const char *text, int64_t *ret_number,
@@ -38,7 +37,8 @@ static int parse_label(const struct opt *opt UNUSED, const char *text, int64_t *
         size_t n = name_bytes(text);
 
         *ret_number = 0;
-        if (n == 0 || strlen(text) > 255 || (text[n] != '\0' && (text[n] != '=' || text[n + 1] == '\0')))
+        if (n == 0 || strlen(text) > 255 || !utf8_valid(text, strlen(text)) ||
+            (text[n] != '\0' && (text[n] != '=' || text[n + 1] == '\0')))
                 return err_set(err, ERR_USAGE, "'%.80s' is no label, nor label=value", text);
         return 0;
 }

@@ -34,6 +34,13 @@ exits "logs has no JSON" 64 jobctl --json logs "$alpha"
 matches "and says where there is" "$err" 'jobctl sql --json'
 exits "no such worker" 66 jobctl worker show w77
 exits "which one?" 64 jobctl show
+for name in 'a b' -1 $'\xff' "$(printf '%0100d' 0)"; do
+        exits "what is no name is no queue" 64 jobctl ls --queue="$name"
+        matches "and said to be none" "$err" '^jobctl: --queue: .* is no name; names are letters'
+        exits "nor a person" 64 jobctl cancel "$alpha" --user="$name"
+        exits "nobody's events" 64 jobctl audit -u "$name"
+done
+exits "bytes that are no text select nothing" 65 jobctl ls $'@\xff'
 for command in ls show tasks wait results events cancel; do
         exits "$command: no selector on stdin is no job" 0 jobctl --json "$command" - </dev/null
         matches "an empty list" "$out" '^(\{"schema":"jobctl.*"rows":\[\]\}|)$'

@@ -163,6 +163,8 @@ matches "--dry-run shows commands" "$out" "10  sh -c 'echo 10'"
 run jobsubmit --dry-run --json echo {1} ::: a b
 matches "--dry-run --json too" "$out" '"commands":\[\["echo","a"\],\["echo","b"\]\]'
 equal "and submits nothing" "$(ask 'SELECT COUNT(*) FROM v_jobs')" "$count"
+exits "a label that is no text" 64 jobsubmit --require $'k=\xff' true
+matches "is refused here" "$err" '--require: .*is no label, nor label=value; example: --require disk=ssd'
 for unknown in --no-such --no-such=1 -Z --tim=1 ---; do
         exits "$unknown is refused" 64 jobsubmit "$unknown" echo hello
 done

@@ -30,6 +30,7 @@ exits "a profile that is not there" 78 jobworker --profile "$T/missing"
 exits "an unknown option" 64 jobworker --profile "$T/n1.profile" --frobnicate
 exits "nonsense for slots" 64 jobworker --profile "$T/n1.profile" --slots 0
 exits "nonsense for a label" 64 jobworker --profile "$T/n1.profile" --label =x
+exits "bytes that are no text" 64 jobworker --profile "$T/n1.profile" --label $'k=\xff'
 sed 's|^endpoint.*|endpoint = tcp://127.0.0.1:1|' "$T/n1.profile" >"$T/nobody.profile" && chmod 600 "$T/nobody.profile"
 exits "no coordinator" 69 jobworker --profile "$T/nobody.profile" --scratch "$T/scratch" --connect-timeout 1
 matches "is said with the endpoint" "$err" 'tcp://127.0.0.1:1'
