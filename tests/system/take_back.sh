@@ -27,6 +27,8 @@ exits "until it ends" 0 jobctl wait "$long" --timeout 60
 # A slot is free, so the holder sees no reason to give anything back; but each task that waits there wants both slots.
 rm "$T/go"
 must local_ up --workers 1 --slots 2 >/dev/null
+one_left() { [ "$(local_ status --json | grep -o '"name":"w[0-9]*","pid":[0-9]*,"state":"running"' | wc -l)" = 1 ]; }
+await "the other worker leaves, though it has just been started" 20 one_left
 exits "short tasks, so that the one worker asks for many ahead" 0 jobsubmit -q --wait -a 1-300 true
 granted() { jobctl server status --csv | sed -n 's/^tasks_granted,//p'; }
 half=$(jobsubmit -q -n half -p 50 -- sh -c "until [ -e '$T/go' ]; do sleep 0.05; done")
