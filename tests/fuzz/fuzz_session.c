@@ -49,6 +49,12 @@ void sim_client_disconnect(struct sim *sim, struct sim_client *client)
         client->session.n = 0;
 }
 
+void sim_worker_disconnect(struct sim *sim, struct sim_worker *worker)
+{
+        (void)sim;
+        worker->session.n = 0;
+}
+
 struct sim_witness *sim_witness(struct sim *sim, uint64_t job, uint64_t index)
 {
         struct sim_witness look = { .key = { job, index } };
