@@ -139,9 +139,12 @@ static void answer(struct core *core, struct dependency *dependency, bool found,
                         job_rehome(core, job);
                 return;
         }
-        if (job->ending != 0 || (job->spec->spec.after_one && wait_again(core, job, on)))
+        if (job->ending != 0) {
+                job->n_waits++; /* its tasks are being ended one by one, and are counted as waiting */
                 return;
-        abort_for(core, job, on);
+        }
+        if (!job->spec->spec.after_one || !wait_again(core, job, on))
+                abort_for(core, job, on);
 }
 
 void deps_answer(struct core *core, struct job *job, size_t k, bool found, enum task_status status)

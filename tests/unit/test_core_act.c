@@ -254,6 +254,33 @@ static void a_dependant_whose_condition_fails_is_aborted_and_its_dependants_too(
         scene_free(s);
 }
 
+/* Its many tasks take many commits; what it waited for fails before they are through. */
+static void a_dependency_that_fails_while_the_job_is_being_cancelled_changes_nothing(void)
+{
+        struct scene *s = scene_new();
+        uint64_t first, second;
+        struct rec_after dependency = { .when = AFTER_WHEN_OK };
+        struct rec_job_spec spec = scene_spec();
+        struct msg cancel = { .kind = MSG_cancel };
+
+        s->rows_a_sweep = 1;
+        scene_restart(s);
+        first = scene_array(s, ALICE, 1);
+        dependency.job = first;
+        spec.after = &dependency;
+        spec.n_after = 1;
+        second = scene_submit_array(s, ALICE, &spec, 9);
+        scene_ready(s, 0, 1, 1);
+        cancel.u.cancel.job = second;
+        scene_say(s, ALICE, ALICE, &cancel);
+        scene_commit_one(s);
+        scene_say_end(s, &s->grants[0], END_STATUS_FAILED, 1);
+        scene_commit(s);
+        CU_ASSERT_EQUAL(scene_job_status(s, first), TASK_STATUS_FAILED);
+        CU_ASSERT_EQUAL(scene_job(s, second)->state.cancelled, 9);
+        scene_free(s);
+}
+
 static void a_dependency_on_a_finished_job_is_answered_from_the_store(void)
 {
         struct scene *s = scene_new();
@@ -394,6 +421,7 @@ UNIT_MAIN("core_act", TEST(cancelling_queued_tasks_ends_them_with_the_commit),
           TEST(a_signal_goes_to_the_workers_that_have_the_tasks),
           TEST(a_dependant_waits_and_is_released_by_the_commit),
           TEST(a_dependant_whose_condition_fails_is_aborted_and_its_dependants_too),
+          TEST(a_dependency_that_fails_while_the_job_is_being_cancelled_changes_nothing),
           TEST(a_dependency_on_a_finished_job_is_answered_from_the_store),
           TEST(waiting_jobs_still_wait_after_a_restart), TEST(a_watcher_hears_done_after_the_commit),
           TEST(a_watcher_of_some_tasks_hears_when_those_are_over),
