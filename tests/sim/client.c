@@ -280,6 +280,12 @@ static struct job_spec_box *make_spec(struct sim *sim, struct sim_client *client
             sim_below(sim, 3) == 0)
                 spec.after_one = spec.has_after_one = true;
         spec.after = after;
+        if (spec.n_after > 0 && !spec.has_edges && sim_chance(sim, 40)) {
+                spec.stdin_job = after[0].job;
+                spec.stdin_each = after[0].when == AFTER_WHEN_EACH;
+                spec.has_stdin_job = true;
+                spec.has_stdin_each = spec.stdin_each;
+        }
         submission->held = spec.hold;
         return job_spec_dup(&spec);
 }

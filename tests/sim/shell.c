@@ -247,6 +247,87 @@ static void answer_watch(struct sim *sim, const struct read_request *read)
         sim_net_send(sim, false, read->session, &header, NULL, 0);
 }
 
+static bool has_ended(const struct sim_job *job, uint64_t index)
+{
+        const struct sim_row *row;
+
+        HASH_FIND(hh, job->rows, &index, sizeof(index), row);
+        return row && (row->final || row->ended_before);
+}
+
+/* A task of the same graph: a parent of it, and ended. */
+static bool may_read_task(const struct sim_job *stored, const struct job *job, uint64_t of, uint64_t index)
+{
+        uint32_t at, parent;
+
+        return index_find(&job->indexes, of, &at) && index_find(&job->indexes, index, &parent) &&
+               graph_has_parent(job, at, parent) && has_ended(stored, index);
+}
+
+/* Another job, or a task of it: the job waited for it, and it has ended, or another one was enough. After a retry a restart
+ * may find that something of the job has ended, and let it go on. */
+static bool may_read_job(const struct sim *sim, const struct job *job, uint64_t of,
+                         const struct read_parent *read)
+{
+        const struct rec_job_spec *spec = &job->spec->spec;
+        const struct sim_job *on = sim_store_job(&sim->store, read->job);
+
+        for (size_t k = 0; on && k < spec->n_after; k++) {
+                bool each = spec->after[k].when == AFTER_WHEN_EACH;
+
+                if (spec->after[k].job != read->job)
+                        continue;
+                if (each && read->lo == of && read->hi == of)
+                        return true; /* checked where it is granted; there may be none of that index */
+                if (!each && (sim_job_is_final(on) || was_over_before(on) || spec->after_one ||
+                              was_over_before(sim_store_job(&sim->store, job->id.n))))
+                        return true;
+        }
+        return false;
+}
+
+/* Nothing is read for a task but what it waited for, in its owner's name. */
+static void answer_fetch_parent(struct sim *sim, const struct read_request *read)
+{
+        const struct msg_fetch_parent *fetch = &read->msg->u.fetch_parent;
+        const struct sim_job *stored = sim_store_job(&sim->store, fetch->job);
+        struct msg msg = { .kind = MSG_parent_chunk, .re = read->re };
+        CLEANUP_BUF struct buf header = { 0 };
+        const struct job *job;
+
+        HASH_FIND(hh, sim->core->jobs, &fetch->job, sizeof(fetch->job), job);
+        if (!job || read->who.n != stored->row.owner.n || read->n_parents == 0)
+                sim_fail(sim, "parents of task %llu.%llu: of nobody, or in somebody else's name",
+                         (unsigned long long)fetch->job, (unsigned long long)fetch->index);
+        for (size_t i = 0; i < read->n_parents; i++) {
+                const struct read_parent *parent = &read->parents[i];
+                bool own = parent->job == fetch->job;
+
+                for (uint64_t index = parent->lo; own && index <= parent->hi; index++)
+                        if (!may_read_task(stored, job, fetch->index, index))
+                                sim_fail(sim,
+                                         "task %llu.%llu reads %llu, which is no parent of it or has not "
+                                         "ended",
+                                         (unsigned long long)fetch->job, (unsigned long long)fetch->index,
+                                         (unsigned long long)index);
+                if (!own && !may_read_job(sim, job, fetch->index, parent))
+                        sim_fail(sim, "task %llu.%llu reads of job %llu, for which it did not wait",
+                                 (unsigned long long)fetch->job, (unsigned long long)fetch->index,
+                                 (unsigned long long)parent->job);
+        }
+        sim->n_fetched++;
+        msg.u.parent_chunk = (struct msg_parent_chunk){ .job = fetch->job,
+                                                        .index = fetch->index,
+                                                        .kind = fetch->kind,
+                                                        .final = true,
+                                                        .has_job = true,
+                                                        .has_index = true,
+                                                        .has_kind = true,
+                                                        .has_final = true };
+        msg_encode(&msg, &header);
+        sim_net_send(sim, false, read->session, &header, NULL, 0);
+}
+
 static void carry_out(struct sim *sim, struct effects *effects)
 {
         for (size_t i = 0; i < effects->n; i++) {
@@ -271,6 +352,8 @@ static void carry_out(struct sim *sim, struct effects *effects)
                                 answer_group(sim, effect->u.read);
                         else if (effect->u.read->watch_answer)
                                 answer_watch(sim, effect->u.read);
+                        else if (effect->u.read->msg->kind == MSG_fetch_parent)
+                                answer_fetch_parent(sim, effect->u.read);
                         break;
                 case EFFECT_LOAD:
                         if (sim->n_loads == ARRAY_LEN(sim->loads))

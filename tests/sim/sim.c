@@ -233,6 +233,8 @@ static void run(struct sim *sim, uint64_t seed)
         heal(sim);
         if (sim->store.n_reports == 0 && sim->max_steps >= 100000)
                 sim_fail(sim, "no task's report was ever stored");
+        if (sim->n_fetched == 0 && sim->max_steps >= 100000)
+                sim_fail(sim, "nobody ever asked for what its parents left");
         if (sim->verbose)
                 printf("seed %llu: %llu steps, %u jobs, %llu ends, %llu commits, %llu restarts, %llu claims "
                        "taken, %llu jobs came back\n",

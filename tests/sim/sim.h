@@ -154,6 +154,8 @@ struct sim_worker {
         int64_t wakes_us, beats_us;
         struct sim_task *tasks;
         struct sim_unacked *unacked;
+        uint64_t fetches[64]; /* the last messages that asked for what parents left */
+        unsigned n_fetches;
 };
 struct sim_submission {
         char key[32];
@@ -250,6 +252,7 @@ struct sim {
         uint32_t passed_lot;
         int64_t passed_since_us;
         uint64_t n_restarts, n_ends, n_taken, n_came_back;
+        uint64_t n_fetched; /* reads of what parents left */
         uint64_t edge_hits[128];
         bool verbose;
 };

@@ -256,6 +256,36 @@ static void say_progress(struct sim *sim, struct sim_worker *worker)
         }
 }
 
+/* What the parents of a task that runs left; also where it has none, of a task that is no parent, and with a nonce that nobody
+ * was given. */
+static void ask_for_parents(struct sim *sim, struct sim_worker *worker)
+{
+        struct sim_task *task;
+
+        DL_FOREACH (worker->tasks, task) {
+                struct msg msg = { .kind = MSG_fetch_parent };
+                struct msg_fetch_parent *fetch = &msg.u.fetch_parent;
+
+                if (!task->running || sim_below(sim, 20) != 0)
+                        continue;
+                *fetch = (struct msg_fetch_parent){ .job = task->job,
+                                                    .nonce = task->nonce + (sim_below(sim, 10) == 0),
+                                                    .index = task->index,
+                                                    .kind = sim_chance(sim, 70) ? DATA_KIND_RESULT
+                                                                                : DATA_KIND_OUTPUT,
+                                                    .has_job = true,
+                                                    .has_nonce = true,
+                                                    .has_index = true,
+                                                    .has_kind = true };
+                if (fetch->kind == DATA_KIND_OUTPUT && sim_chance(sim, 70)) {
+                        fetch->stdin_index = 1 + sim_below(sim, task->index + 1);
+                        fetch->has_stdin_index = true;
+                }
+                send(sim, worker, &msg);
+                worker->fetches[worker->n_fetches++ % ARRAY_LEN(worker->fetches)] = msg.id;
+        }
+}
+
 static void stream(struct sim *sim, struct sim_worker *worker, struct sim_task *task)
 {
         struct msg msg = { .kind = MSG_store };
@@ -446,6 +476,7 @@ void sim_worker_step(struct sim *sim, struct sim_worker *worker)
                 return;
         say_started(sim, worker);
         say_progress(sim, worker);
+        ask_for_parents(sim, worker);
         say_finished(sim, worker);
         beat(sim, worker);
 }
@@ -538,6 +569,18 @@ static void on_kept(struct sim_worker *worker, uint64_t re, bool stale)
         }
 }
 
+/* It has no such parents, or they are being read. */
+static void on_refused(struct sim *sim, const struct sim_worker *worker, const struct msg *msg)
+{
+        enum err_code code = msg->u.worker_refused.code;
+        bool fetch = false;
+
+        for (size_t i = 0; i < ARRAY_LEN(worker->fetches); i++)
+                fetch |= worker->fetches[i] == msg->re;
+        if (!fetch || (code != ERR_BAD_FIELD && code != ERR_RETRY_LATER))
+                sim_fail(sim, "the core refuses a worker: %s", msg->u.worker_refused.text);
+}
+
 void sim_worker_receive(struct sim *sim, struct sim_worker *worker, struct msg *msg)
 {
         if (msg->kind == MSG_resume) {
@@ -558,6 +601,6 @@ void sim_worker_receive(struct sim *sim, struct sim_worker *worker, struct msg *
         } else if (msg->kind == MSG_stale) {
                 on_kept(worker, msg->re, true);
         } else if (msg->kind == MSG_worker_refused) {
-                sim_fail(sim, "the core refuses a worker: %s", msg->u.worker_refused.text);
+                on_refused(sim, worker, msg);
         }
 }
