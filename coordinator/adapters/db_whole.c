@@ -15,9 +15,10 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
-/* Each sequence stays prepared as long as its connection; what batches hold makes a few dozen of them. */
+/* Each sequence stays prepared as long as its connection; what batches hold makes a few dozen of them, and the longest take
+ * the server 1 MB each. */
 #define WHOLES_MAX 128
-#define WHOLE_PARAMS_MAX 320 /* sixteen rows of the widest statement but one */
+#define WHOLE_PARAMS_MAX 1280 /* forty rows of the widest statement but one, each value in two places */
 
 static const char EMPTY[1];
 

@@ -4,7 +4,7 @@
 
 #include "adapters/db.h"
 
-#define DB_WHOLE_ROWS_MAX 16 /* beyond, many rows in a statement of their own are the better bargain */
+#define DB_WHOLE_ROWS_MAX 40 /* beyond, many rows in a statement of their own are the better bargain */
 #define DB_WHOLE_BYTES_MAX ((size_t)256 << 10)
 
 #define DB_MATCH_ANY UINT64_MAX

@@ -12,7 +12,7 @@
 #include "adapters/db_whole.h"
 #include "base/xalloc.h"
 
-#define OPS_MAX 16 /* more gather while a commit is in flight; the thread is the place for them */
+#define OPS_MAX 48 /* more gather while a commit is in flight; the thread is the place for them */
 #define VALUES_MAX 8 /* ends of one operation */
 #define BYTES_MAX 4096 /* to be sealed, of one operation */
 
