@@ -41,44 +41,40 @@ static void a_second_coordinator_fences_the_first(void)
         scene_done(&s);
 }
 
-static void a_predecessor_in_the_middle_of_a_transaction_holds_the_epoch(void)
+/* As a coordinator that was stopped in the middle of a transaction: the next one starts when the server has ended it. */
+static void holds_the_epoch(struct scene *s, const char *statement)
 {
-        struct scene s = scene_opened();
-        MYSQL *frozen = scene_connect(s.database);
+        MYSQL *frozen = scene_connect(s->database);
         struct store *second;
         int64_t from;
 
-        /* As a coordinator that was stopped between its fence and its COMMIT; the server ends it after its time-out. */
         sql_do(frozen, "SET SESSION idle_transaction_timeout=2, autocommit=0");
-        sql_do(frozen, "SELECT epoch FROM Coordinator WHERE part=0 LOCK IN SHARE MODE");
+        sql_do(frozen, statement);
         from = clock_mono_us();
-        second = store_open(scene_config(&s), s.keyring, &s.err);
+        second = store_open(scene_config(s), s->keyring, &s->err);
         CU_ASSERT_PTR_NOT_NULL(second);
         CU_ASSERT_TRUE(clock_mono_us() - from > US_PER_S);
         CU_ASSERT_NOT_EQUAL(mysql_query(frozen, "COMMIT"), 0); /* it finds its connection gone */
         mysql_close(frozen);
         store_free(second);
+}
+
+static void a_predecessor_in_the_middle_of_a_transaction_holds_the_epoch(void)
+{
+        struct scene s = scene_opened();
+
+        holds_the_epoch(&s, "SELECT epoch FROM Coordinator WHERE part=0 LOCK IN SHARE MODE");
         scene_done(&s);
 }
 
 static void a_predecessor_that_has_passed_the_fence_holds_the_epoch(void)
 {
         struct scene s = scene_opened();
-        MYSQL *frozen = scene_connect(s.database);
-        struct store *second;
-        int64_t from;
 
-        sql_do(frozen, "SET SESSION idle_transaction_timeout=2, autocommit=0");
-        sql_do(frozen, "UPDATE Writers SET batch=batch+1000 WHERE writer=1");
-        from = clock_mono_us();
-        second = store_open(scene_config(&s), s.keyring, &s.err);
-        CU_ASSERT_PTR_NOT_NULL(second);
-        CU_ASSERT_TRUE(clock_mono_us() - from > US_PER_S);
+        holds_the_epoch(&s, "UPDATE Writers SET batch=batch+1000 WHERE writer=1");
         EQUAL_SQL(&s,
                   "SELECT COUNT(*) FROM Writers w JOIN Coordinator c ON w.epoch = c.epoch AND w.batch = 0",
                   1);
-        mysql_close(frozen);
-        store_free(second);
         scene_done(&s);
 }
 

@@ -76,6 +76,14 @@ static void small_batches_of_a_known_shape_need_no_thread(void)
         scene_done(&s);
 }
 
+static void commit_by_thread(struct scene *s, struct store_batch *batch)
+{
+        give(s, batch);
+        CU_ASSERT_PTR_NULL(s->store->here);
+        CU_ASSERT_TRUE(take_back(s, batch));
+        store_batch_done(batch);
+}
+
 static void others_go_to_the_thread(void)
 {
         struct scene s = scene_warm();
@@ -83,32 +91,17 @@ static void others_go_to_the_thread(void)
         char text[5000];
 
         add_end(&many, 1, 101, 110, 10, 7);
-        give(&s, &many);
-        CU_ASSERT_PTR_NULL(s.store->here);
-        CU_ASSERT_TRUE(take_back(&s, &many));
-        store_batch_done(&many);
+        commit_by_thread(&s, &many);
         add_end(&range, 1, 111, 130, 1, 7);
-        give(&s, &range);
-        CU_ASSERT_PTR_NULL(s.store->here);
-        CU_ASSERT_TRUE(take_back(&s, &range));
-        store_batch_done(&range);
+        commit_by_thread(&s, &range);
         add_end(&shape, 1, 131, 132, 2, 7); /* two ends, for the first time */
-        give(&s, &shape);
-        CU_ASSERT_PTR_NULL(s.store->here);
-        CU_ASSERT_TRUE(take_back(&s, &shape));
-        store_batch_done(&shape);
+        commit_by_thread(&s, &shape);
         add(&question, STORE_FIND_JOB)->u.find_job.job.n = 1;
-        give(&s, &question);
-        CU_ASSERT_PTR_NULL(s.store->here);
-        CU_ASSERT_TRUE(take_back(&s, &question));
-        store_batch_done(&question);
+        commit_by_thread(&s, &question);
         memset(text, 'x', sizeof(text) - 1);
         text[sizeof(text) - 1] = '\0';
         add_data(&large, 1, ALICE, 1, DATA_KIND_OUTPUT, 0, text);
-        give(&s, &large);
-        CU_ASSERT_PTR_NULL(s.store->here);
-        CU_ASSERT_TRUE(take_back(&s, &large));
-        store_batch_done(&large);
+        commit_by_thread(&s, &large);
         EQUAL_SQL(&s, "SELECT COUNT(*) FROM Tasks WHERE status=5", FEW + 32);
         scene_done(&s);
 }
@@ -230,6 +223,26 @@ static void a_key_that_is_taken_is_looked_up_by_the_thread(void)
         store_batch_done(&taken);
         EQUAL_SQL(&s, "SELECT COUNT(*) FROM Jobs WHERE job_id IN (11, 12)", 2);
         EQUAL_SQL(&s, "SELECT COUNT(*) FROM Jobs WHERE job_id = 13", 0);
+        scene_done(&s);
+}
+
+/* 33 rows with the fence's, 24 operations: as often as clients that go in step have it, and not a statement for each table. */
+static void what_eight_submit_at_once_is_one_statement(void)
+{
+        struct scene s = scene_warm();
+
+        for (uint64_t round = 0; round < 2; round++) {
+                struct store_batch batch = { 0 };
+
+                for (uint64_t i = 1; i <= 8; i++)
+                        add_submission(&batch, 10 + 8 * round + i, 1000 + 8 * round + i);
+                if (round == 0)
+                        commit_by_thread(&s, &batch);
+                else
+                        CU_ASSERT_TRUE(commit_here(&s, &batch));
+        }
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Jobs WHERE job_id > 10", 16);
+        EQUAL_SQL(&s, "SELECT COUNT(*) FROM Tasks WHERE job_id > 10", 16);
         scene_done(&s);
 }
 
@@ -358,7 +371,8 @@ UNIT_MAIN("store_here", TEST(small_batches_of_a_known_shape_need_no_thread), TES
           TEST(what_memory_and_database_see_differently_fails_here_too),
           TEST(a_second_coordinator_fences_what_is_sent_here),
           TEST(an_answer_that_is_there_at_once_is_settled_too), TEST(a_lock_of_somebody_else_is_waited_for),
-          TEST(a_key_that_is_taken_is_looked_up_by_the_thread), TEST(a_commit_without_an_answer_is_looked_up),
+          TEST(a_key_that_is_taken_is_looked_up_by_the_thread),
+          TEST(what_eight_submit_at_once_is_one_statement), TEST(a_commit_without_an_answer_is_looked_up),
           TEST(a_connection_that_died_before_is_made_anew),
           TEST(a_killed_server_comes_back_with_everything_acknowledged),
           TEST(a_frozen_server_is_given_up_after_the_writers_patience),
